@@ -13,7 +13,7 @@ export OUT CC CFLAGS LDFLAGS READER
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic'
 custom='-I. -DSCARD11_READER=SCARD11_READER_CUSTOM'
 libs="$LDFLAGS -lmbedcrypto -lz -lpthread" pcsc='-lpcsclite'
-example_libs="-lmbedx509 $libs"         # one makes requests and reads certificates
+example_libs="-lmbedtls -lmbedx509 $libs"       # TLS, requests, certificates
 test_libs="$example_libs -lcrypto"      # the simulated cards have Ed25519 and X25519 from OpenSSL
 pcsc_h='-I/usr/include/PCSC -I/usr/local/include/PCSC'
 case $(uname) in Darwin) pcsc='-framework PCSC' ;; esac
@@ -51,6 +51,8 @@ cmd_library() {
             bg $CC $warn $CFLAGS -I. $pcsc_h "$f" "$OUT/libscard11.a" $pcsc $example_libs -o "$o"
         fi
     done
+    [ "$READER" = custom ] || bg $CC $warn $CFLAGS -shared -fPIC -Iexamples/module -I. $pcsc_h \
+        '-DSCARD11_CONFIG="module.h"' examples/module/module.c scard11.c $pcsc $libs -o "$OUT/examples/module.so"
     bg_wait
 }
 

@@ -104,11 +104,7 @@
 #if !defined(_WIN32) && !defined(_POSIX_C_SOURCE) && !defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L     // clock_gettime, nanosleep: C99 itself has no such thing
 #endif
-// Exported, but bound here: the tables of functions never lead to a host program's own C_*.
-#if !defined(SCARD11_API) && !defined(SCARD11_PREFIX) && defined(__ELF__)
-#define SCARD11_API __attribute__((visibility("protected")))
-#endif
-#define SCARD11_RENAMES 1
+#define SCARD11_IMPLEMENTATION 1    // see SCARD11_API and SCARD11_RENAMES in scard11.h
 #include "scard11.h"
 #include <stdarg.h>
 #include <stdbool.h>

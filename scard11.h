@@ -394,7 +394,11 @@ uint32_t SCARD11_DATE(void);
 // SCARD11_RENAMES: 1 makes macros of the names, for a source file that was written without a
 // prefix: C_Sign means my_C_Sign there. It cannot use function lists, whose members keep the names.
 #ifndef SCARD11_RENAMES
+#ifdef SCARD11_IMPLEMENTATION
+#define SCARD11_RENAMES 1
+#else
 #define SCARD11_RENAMES 0
+#endif
 #endif
 #ifdef SCARD11_PREFIX
 #define SCARD11_JOIN(a, b)        a##b
@@ -405,10 +409,11 @@ uint32_t SCARD11_DATE(void);
 // SCARD11_PKCS11_H: the application's own pkcs11.h, as "pkcs11.h" or <dir/pkcs11.h>. Part 5 is then
 // left out. The header must declare PKCS#11 3.2. The one of p11-kit 0.24 does not.
 
-// SCARD11_API: marks functions for export. If it is not defined, scard11.c makes them "protected"
-// on ELF systems: the function lists then name the library's own C_*, even in a program that has
-// C_* of its own. For a DLL on Windows, define SCARD11_DLL when scard11.c is compiled. A program
-// that scard11.c is compiled into does not define it. With SCARD11_PREFIX they are hidden.
+// SCARD11_API: marks functions for export. If it is not defined, they are "protected" on ELF systems
+// in scard11.c, which is told by SCARD11_IMPLEMENTATION: the function lists then name the library's
+// own C_*, even in a program that has C_* of its own. With SCARD11_PREFIX they are hidden. For a DLL
+// on Windows, define SCARD11_DLL when scard11.c is compiled. A program that scard11.c is compiled
+// into does not define it.
 #ifndef SCARD11_API
 #if defined(SCARD11_PREFIX) && (defined(__ELF__) || defined(__APPLE__))
 #define SCARD11_API __attribute__((visibility("hidden")))
@@ -416,6 +421,8 @@ uint32_t SCARD11_DATE(void);
 #define SCARD11_API
 #elif defined(_WIN32) && defined(SCARD11_DLL)
 #define SCARD11_API __declspec(dllexport)
+#elif defined(SCARD11_IMPLEMENTATION) && defined(__ELF__)
+#define SCARD11_API __attribute__((visibility("protected")))
 #elif defined(__GNUC__)
 #define SCARD11_API __attribute__((visibility("default")))
 #else

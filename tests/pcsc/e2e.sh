@@ -33,6 +33,11 @@ inside_first() {
     echo "    $(($(commands) - before)) commands"
     try 'its key' key_of 01 "$dir/01.pem"
     try 'openssl verifies it' openssl dgst -sha256 -verify "$dir/01.pem" -signature "$dir/sig" "$dir/text"
+    its=$OUT/examples/module.so         # examples/module
+    try 'a module of one'"'"'s own' sh -c "timeout 60 pkcs11-tool --module $its -I | grep -q 'Cards of Example'"
+    try 'it signs' timeout 60 pkcs11-tool --module "$its" --login --pin 123456 --sign --id 01 -m SHA256-RSA-PKCS \
+        -i "$dir/text" -o "$dir/its"
+    try 'the same' cmp "$dir/sig" "$dir/its"
     try 'PSS' signed --id 01 -m SHA256-RSA-PKCS-PSS --salt-len 32 -i "$dir/text" -o "$dir/pss"
     try 'openssl verifies it' openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 \
         -verify "$dir/01.pem" -signature "$dir/pss" "$dir/text"

@@ -1,12 +1,15 @@
 // card_before_main.c: linked into the examples by tests/programs/examples.sh: puts a simulated PIV card into a
-// simulated reader before main begins. While the program waits, the card goes and comes back.
+// simulated reader before main begins. While the program waits, the card goes and comes back. STAGE=ec: a card
+// whose keys are on elliptic curves; STAGE=pinpad: the reader has a PIN pad, where somebody types. STAGE_9A: a file,
+// another certificate of the key in 9A, DER.
 // SPDX-License-Identifier: 0BSD
 #define _POSIX_C_SOURCE 200809L
 #include "../sim/sim_piv.h"
-#include "../sim/sim_reader.h"
+#include "../sim/sim_pinpad.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static struct sim_card *stage_card;
@@ -28,14 +31,39 @@ static void *stage_events(void *unused)
     return NULL;
 }
 
+static void stage_9a(struct sim_piv_options *o, const char *path)
+{
+    static uint8_t object[8192];
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(object + 8, 1, sizeof object - 13, f) : 0, all = n + 9;
+    if (!f || n < 256) { fprintf(stderr, "stage: no certificate in %s\n", path); exit(1); }
+    fclose(f);
+    const uint8_t head[] = { 0x53, 0x82, (uint8_t)(all >> 8), (uint8_t)all, 0x70, 0x82,
+                             (uint8_t)(n >> 8), (uint8_t)n };
+    memcpy(object, head, sizeof head);
+    memcpy(object + 8 + n, "\x71\x01\x00\xfe", 5);
+    o->object = object;
+    o->object_len = n + 13;
+    o->object_tag = 0x5fc105;
+}
+
 __attribute__((constructor)) static void stage_begin(void)
 {
-    static const struct sim_piv_options options = { .extended = true,
-                                                    .discovery = SIM_APPLICATION_PIN };
+    static const struct sim_piv_key ec_keys[] = { { .ref = 0x9a, .key = SIM_P384A },
+                                                  { .ref = 0x9c, .key = SIM_P256A } };
+    static struct sim_pinpad pad = { .typed = { "123456", "123456", "123456" } };
+    struct sim_piv_options options = { .extended = true, .discovery = SIM_APPLICATION_PIN };
+    const char *stage = getenv("STAGE") ? getenv("STAGE") : "";
     pthread_t thread;
 
+    if (!strcmp(stage, "ec")) {
+        options.keys = ec_keys;
+        options.n_keys = 2;
+    }
+    if (getenv("STAGE_9A")) stage_9a(&options, getenv("STAGE_9A"));
     stage_card = sim_piv_new(&options);
     stage_reader = sim_reader_add("Simulated Reader 00 00");
+    if (!strcmp(stage, "pinpad")) sim_pinpad_fit(stage_reader, &pad, 1u << SIM_PAD_VERIFY, 4, 8);
     sim_reader_insert(stage_reader, stage_card);
     if (!stage_card || pthread_create(&thread, NULL, stage_events, NULL)) {
         fprintf(stderr, "stage: no card, or no thread\n");
