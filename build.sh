@@ -42,16 +42,17 @@ cmd_library() {
     rm -f "$OUT/libscard11.a"
     run ar rcs "$OUT/libscard11.a" "$OUT/scard11.o"
     [ "$READER" = custom ] || run $CC -shared "$OUT/scard11.o" $pcsc $libs -o "$OUT/scard11.so"
+    again="$CFLAGS -O1"         # scard11.c once more, for an example, takes half the time
     for f in examples/*.c; do
         [ -e "$f" ] || continue
         o=$OUT/examples/$(basename "$f" .c)
         if grep -q '^int scard11_reader_start' "$f"; then
-            bg $CC $warn $CFLAGS $custom "$f" scard11.c $example_libs -o "$o"
+            bg $CC $warn $again $custom "$f" scard11.c $example_libs -o "$o"
         elif [ "$READER" != custom ]; then
             bg $CC $warn $CFLAGS -I. $pcsc_h "$f" "$OUT/libscard11.a" $pcsc $example_libs -o "$o"
         fi
     done
-    [ "$READER" = custom ] || bg $CC $warn $CFLAGS -shared -fPIC -Iexamples/module -I. $pcsc_h \
+    [ "$READER" = custom ] || bg $CC $warn $again -shared -fPIC -Iexamples/module -I. $pcsc_h \
         '-DSCARD11_CONFIG="module.h"' examples/module/module.c scard11.c $pcsc $libs -o "$OUT/examples/module.so"
     bg_wait
 }
@@ -177,6 +178,9 @@ cmd_device() {
 
 # ./build.sh windows            program and module for Windows by MinGW-w64; tests of them under wine
 cmd_windows() { need $(sed -n 's/^# Packages: *//p' tests/tools/windows.sh); out windows; run sh tests/tools/windows.sh; }
+
+# ./build.sh musl               README's program and tests with musl instead of glibc, linked statically
+cmd_musl() { need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/musl.sh); out musl; run sh tests/tools/musl.sh; }
 
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }

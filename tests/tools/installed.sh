@@ -69,6 +69,7 @@ try 'for which there is no module' test ! -e "$dir/custom/lib/pkcs11"
 # ---- README's program, with the lines that stand there ----
 
 export PKG_CONFIG_PATH="$dir/usr/lib/pkgconfig"
+unset CFLAGS            # of build.sh: CMake and meson would take them, and optimise for nothing
 # snippet <language> <n>: the n-th one in README.md
 snippet() { awk -v begin="^\`\`\`$1\$" -v n="$2" '/^```/ { on = 0 } on { print } $0 ~ begin { on = ++i == n }' README.md; }
 project() {     # project <name> <language> <n> <file>: a directory with the program, and the snippet as that file

@@ -10,6 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 case ${OUT:=build} in /*) ;; *) OUT=$PWD/$OUT ;; esac
 . tests/tools/count.sh
+. tests/tools/debian_source.sh
 dir=$OUT/windows cc=x86_64-w64-mingw32-gcc
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic -Werror'
 mkdir -p "$dir/mbedtls" "$dir/o"
@@ -26,29 +27,16 @@ try() {         # try <what> <command...>: its output goes to a file
 
 # ---- mbedTLS ----
 
-fetch() {       # Debian's source package, without a change of this machine's lists
-    [ -e /etc/os-release ] || return 1
-    rm -rf "$dir/apt"
-    mkdir -p "$dir/apt/lists/partial"
-    codename=$(. /etc/os-release; echo "$VERSION_CODENAME")
-    from=$(apt-cache policy | sed -n 's|.* \(http[^ ]*\) [a-z]*/main .*|\1|p' | grep -v security | head -n 1)
-    echo "deb-src ${from:-http://deb.debian.org/debian} $codename main" > "$dir/apt/list"
-    set -- -o Dir::Etc::sourcelist="$dir/apt/list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$dir/apt/lists" \
-        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root
-    (cd "$dir/apt" && apt-get "$@" update && apt-get "$@" source --download-only mbedtls) || return 1
-    mkdir "$dir/apt/mbedtls" &&
-        tar xf "$(find "$dir/apt" -name 'mbedtls_*.orig.tar.*' | head -n 1)" -C "$dir/apt/mbedtls" --strip-components=1
-}
 build_mbedtls() {
-    source=${MBEDTLS_SOURCE:-$dir/apt/mbedtls}
-    [ -d "$source/library" ] || fetch || return 1
+    source=${MBEDTLS_SOURCE:-$dir/source}
+    [ -d "$source/library" ] || debian_source mbedtls "$source" || return 1
     rm -f "$dir"/mbedtls/*
     # shellcheck disable=SC2086
     find "$source/library" -name '*.c' ! -name 'net_sockets.c' ! -name 'ssl_*' | xargs -P 2 -I F sh -c \
         "$cc -O1 $mbedtls -c F -o $dir/mbedtls/\$(basename F .c).o || exit 255" &&
         x86_64-w64-mingw32-ar rcs "$dir/mbedtls/libmbedcrypto.a" "$dir"/mbedtls/*.o
 }
-mbedtls="-DMBEDTLS_CMAC_C -I${MBEDTLS_SOURCE:-$dir/apt/mbedtls}/include"        # Debian's has CMAC, too
+mbedtls="-DMBEDTLS_CMAC_C -I${MBEDTLS_SOURCE:-$dir/source}/include"        # Debian's has CMAC, too
 [ -e "$dir/mbedtls/libmbedcrypto.a" ] || try 'mbedTLS' build_mbedtls || { sum_up; exit 1; }
 
 # ---- What README says ----
