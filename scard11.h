@@ -9,6 +9,9 @@
 //
 //      cc app.c scard11.c $(pkg-config --cflags --libs libpcsclite) -lmbedcrypto -lz -o app
 //
+//   It prints an error as a CKR_ of part 5: 0xe0 no card, or no pcscd; 0xa0 a wrong PIN. What is
+//   wrong with PC/SC or a card says the log: SCARD11_LOG=stderr ./app PIN TEXT
+//
 // A FIRST PROGRAM (more in examples/; other systems' lines in README.md)
 //   It is complete, and works with every supported card, with RSA and with elliptic curves. A wrong
 //   PIN costs a try.
@@ -63,7 +66,7 @@
 //      {
 //          CK_SESSION_HANDLE session;
 //
-//          if (argc != 3) return 2;
+//          if (argc != 3) return fprintf(stderr, "app PIN TEXT\n"), 2;
 //          CK_RV rv = C_Initialize(NULL);
 //          if (!rv) rv = open_card(&session);
 //          if (!rv) rv = sign(session, (CK_UTF8CHAR *)argv[1], (CK_BYTE *)argv[2]);
@@ -409,11 +412,11 @@ uint32_t SCARD11_DATE(void);
 // SCARD11_PKCS11_H: the application's own pkcs11.h, as "pkcs11.h" or <dir/pkcs11.h>. Part 5 is then
 // left out. The header must declare PKCS#11 3.2. The one of p11-kit 0.24 does not.
 
-// SCARD11_API: marks functions for export. If it is not defined, they are "protected" on ELF systems
-// in scard11.c, which is told by SCARD11_IMPLEMENTATION: the function lists then name the library's
-// own C_*, even in a program that has C_* of its own. With SCARD11_PREFIX they are hidden. For a DLL
-// on Windows, define SCARD11_DLL when scard11.c is compiled. A program that scard11.c is compiled
-// into does not define it.
+// SCARD11_API: marks functions for export. If it is not defined, they are "protected" in scard11.c
+// (by SCARD11_IMPLEMENTATION) on ELF systems: the function lists then name the library's own C_*,
+// even in a program that has C_* of its own. With SCARD11_PREFIX they are hidden. For a DLL on
+// Windows, define SCARD11_DLL when scard11.c is compiled. A program that scard11.c is compiled into
+// does not define it.
 #ifndef SCARD11_API
 #if defined(SCARD11_PREFIX) && (defined(__ELF__) || defined(__APPLE__))
 #define SCARD11_API __attribute__((visibility("hidden")))
@@ -681,7 +684,10 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 
 // ---- 3 A reader of your own ---------------------------------------------------------------------
 // With SCARD11_READER_CUSTOM the application defines these twelve functions. The full example is
-// the PC/SC half of >>reader in scard11.c. A short one is examples/custom_reader.c.
+// the PC/SC half of >>reader in scard11.c. A short one is examples/custom_reader.c. All files that
+// include scard11.h are compiled with that option; PC/SC is not linked:
+//
+//      cc reader.c app.c scard11.c -DSCARD11_READER=SCARD11_READER_CUSTOM -lmbedcrypto -lz -o app
 //
 // Threads: the library never makes two calls at once for one connection. It makes calls for two
 // connections at once. In any thread beside them it calls _start, _stop, _list, _wait and _cancel.
