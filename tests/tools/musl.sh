@@ -43,7 +43,7 @@ build_mbedtls() {
 }
 build_zlib() {
     [ -e "$zlib/zlib.h" ] || debian_source zlib "$zlib" || return 1
-    library z "$zlib/adler32.c" "$zlib/crc32.c" "$zlib/zutil.c" "$zlib"/inf*.c "$zlib/trees.c" "$zlib/deflate.c"
+    library z "$zlib/adler32.c" "$zlib/crc32.c" "$zlib/zutil.c" "$zlib"/inf*.c "$zlib/trees.c" "$zlib/deflate.c" "$zlib/compress.c"
 }
 [ -e "$dir/lib/libmbedcrypto.a" ] || try 'mbedTLS' build_mbedtls || { sum_up; exit 1; }
 [ -e "$dir/lib/libz.a" ] || try 'zlib' build_zlib || { sum_up; exit 1; }

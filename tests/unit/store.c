@@ -1,8 +1,10 @@
 // store.c: >>store, what templates say of new objects; whole cards are write.c's.
 // SPDX-License-Identifier: 0BSD
+#if SIM_OPENSSL
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#endif
 
 TEST(store_curves_by_oid_and_by_name)
 {
@@ -74,8 +76,9 @@ TEST(store_asks_for_the_right_login)
     }
 }
 
-// ---- Keys that a card is given ----
+// ---- Keys that a card is given: OpenSSL makes them ----
 
+#if SIM_OPENSSL
 enum { STORE_N, STORE_E, STORE_D, STORE_P, STORE_Q, STORE_DP, STORE_DQ, STORE_QINV, STORE_NUMBERS };
 
 // A template with all numbers of an RSA key of OpenSSL, each with a leading zero, as some give them.
@@ -222,12 +225,15 @@ TEST(store_keys_of_bytes)
         EVP_PKEY_free(pkey);
     }
 }
+#endif
 
 static void test_store(void)
 {
+#if SIM_OPENSSL
     RUN(store_rsa_keys_are_whole);
     RUN(store_keys_of_curves);
     RUN(store_keys_of_bytes);
+#endif
     RUN(store_curves_by_oid_and_by_name);
     RUN(store_rsa_exponents);
     RUN(store_halves_agree);
