@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: 0BSD
 // Test: none, it wants an authority, which tests/programs/examples.sh has
 //
-// It waits for cards. Who puts one in is asked for the PIN, at the reader if that has a PIN pad, and
-// the card signs a random number with a key whose certificate CA.pem has issued. The door is
+// It waits for cards. Who puts one in is asked for the PIN, at the reader if that has a PIN pad,
+// and the card signs a random number with a key whose certificate CA.pem has issued. The door is
 // open until the card is taken out. Cards may be pulled at any time: what is under way then fails,
 // with everything that belongs to the card, and the next event is its removal. After so many EVENTS
 // the program ends. It does not ask whether a certificate was revoked: a real door does.
