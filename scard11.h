@@ -479,6 +479,7 @@ uint32_t SCARD11_DATE(void);
 extern "C" {
 #endif
 
+// SCARD11_PREFIX: each function of this part stands here, and at its end.
 #ifdef SCARD11_PREFIX
 #define scard11_version   SCARD11_RENAME(scard11_version)
 #define scard11_configure SCARD11_RENAME(scard11_configure)
@@ -3788,6 +3789,7 @@ struct CK_FUNCTION_LIST_3_2 {
 extern "C" {
 #endif
 
+// SCARD11_PREFIX: macros up to the end of this part, for what is declared here.
 #ifdef SCARD11_PREFIX
 #define C_Initialize                SCARD11_RENAME(C_Initialize)
 #define C_Finalize                  SCARD11_RENAME(C_Finalize)
