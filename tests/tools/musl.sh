@@ -33,7 +33,7 @@ library() {
     name=$1; shift
     rm -rf "$dir/o/$name"
     mkdir -p "$dir/o/$name"
-    echo "$@" | xargs -n 1 -P 2 sh -c "$cc -O1 -D_GNU_SOURCE $with -c \$0 -o $dir/o/$name/\$(basename \$0 .c).o || exit 255" &&
+    echo "$@" | xargs -n 1 -P 2 sh -c "$cc -O2 -D_GNU_SOURCE $with -c \$0 -o $dir/o/$name/\$(basename \$0 .c).o || exit 255" &&
         ar rcs "$dir/lib/lib$name.a" "$dir/o/$name"/*.o
 }
 build_mbedtls() {
@@ -88,7 +88,7 @@ build() {       # build <source> <objects...>
     $cc -std=gnu99 -O0 -static $custom "tests/$source.c" "$@" "$dir"/o/sim_*.o -L"$dir/lib" -lmbedcrypto -lz -o "$dir/$name"
 }
 run() {         # run <program>: what it counts, counts here
-    timeout 600 "$dir/$1" > "$dir/$1.txt" 2>&1
+    timeout 1200 "$dir/$1" > "$dir/$1.txt" 2>&1
     read -r p _ f _ <<END
 $(tail -n 1 "$dir/$1.txt")
 END
