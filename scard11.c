@@ -2718,6 +2718,101 @@ static st padding_ecdsa_to_raw(bytes in, size_t size, struct buf *out)
 #if CIPHER_BIGNUM
 #include <mbedtls/bignum.h>
 #endif
+
+// What mbedTLS must have been built with: part 1 of scard11.h has the table.
+#if SCARD11_MBEDTLS_CHECK
+#if !defined(MBEDTLS_PSA_CRYPTO_C) && !defined(MBEDTLS_PSA_CRYPTO_CLIENT)
+#error "mbedTLS lacks MBEDTLS_PSA_CRYPTO_C"
+#endif
+#if CIPHER_BIGNUM && !defined(MBEDTLS_BIGNUM_C)
+#error "mbedTLS lacks MBEDTLS_BIGNUM_C"
+#endif
+#if !defined(PSA_WANT_ALG_SHA_1)
+#error "mbedTLS lacks PSA_WANT_ALG_SHA_1 (MBEDTLS_SHA1_C)"
+#endif
+#if !defined(PSA_WANT_ALG_SHA_224)
+#error "mbedTLS lacks PSA_WANT_ALG_SHA_224 (MBEDTLS_SHA224_C)"
+#endif
+#if !defined(PSA_WANT_ALG_SHA_256)
+#error "mbedTLS lacks PSA_WANT_ALG_SHA_256 (MBEDTLS_SHA256_C)"
+#endif
+#if !defined(PSA_WANT_ALG_SHA_384)
+#error "mbedTLS lacks PSA_WANT_ALG_SHA_384 (MBEDTLS_SHA384_C)"
+#endif
+#if !defined(PSA_WANT_ALG_SHA_512)
+#error "mbedTLS lacks PSA_WANT_ALG_SHA_512 (MBEDTLS_SHA512_C)"
+#endif
+#if !defined(PSA_WANT_KEY_TYPE_AES)
+#error "mbedTLS lacks PSA_WANT_KEY_TYPE_AES (MBEDTLS_AES_C)"
+#endif
+#if !defined(PSA_WANT_ALG_ECB_NO_PADDING)
+#error "mbedTLS lacks PSA_WANT_ALG_ECB_NO_PADDING (MBEDTLS_AES_C)"
+#endif
+#if !defined(PSA_WANT_ALG_CBC_NO_PADDING)
+#error "mbedTLS lacks PSA_WANT_ALG_CBC_NO_PADDING (MBEDTLS_CIPHER_MODE_CBC)"
+#endif
+#if !defined(PSA_WANT_ALG_CTR)
+#error "mbedTLS lacks PSA_WANT_ALG_CTR (MBEDTLS_CIPHER_MODE_CTR)"
+#endif
+#if !defined(PSA_WANT_ALG_GCM)
+#error "mbedTLS lacks PSA_WANT_ALG_GCM (MBEDTLS_GCM_C)"
+#endif
+#if !defined(PSA_WANT_KEY_TYPE_ECC_PUBLIC_KEY)
+#error "mbedTLS lacks PSA_WANT_KEY_TYPE_ECC_PUBLIC_KEY (MBEDTLS_ECP_C)"
+#endif
+#if !defined(PSA_WANT_ALG_ECDSA)
+#error "mbedTLS lacks PSA_WANT_ALG_ECDSA (MBEDTLS_ECDSA_C)"
+#endif
+#if !defined(PSA_WANT_ECC_SECP_R1_256)
+#error "mbedTLS lacks PSA_WANT_ECC_SECP_R1_256 (MBEDTLS_ECP_DP_SECP256R1_ENABLED)"
+#endif
+#if !defined(PSA_WANT_ECC_SECP_R1_384)
+#error "mbedTLS lacks PSA_WANT_ECC_SECP_R1_384 (MBEDTLS_ECP_DP_SECP384R1_ENABLED)"
+#endif
+#if !defined(PSA_WANT_ECC_SECP_R1_521)
+#error "mbedTLS lacks PSA_WANT_ECC_SECP_R1_521 (MBEDTLS_ECP_DP_SECP521R1_ENABLED)"
+#endif
+#if !defined(PSA_WANT_ECC_SECP_K1_256)
+#error "mbedTLS lacks PSA_WANT_ECC_SECP_K1_256 (MBEDTLS_ECP_DP_SECP256K1_ENABLED)"
+#endif
+#if !defined(PSA_WANT_ECC_BRAINPOOL_P_R1_256)
+#error "mbedTLS lacks PSA_WANT_ECC_BRAINPOOL_P_R1_256 (MBEDTLS_ECP_DP_BP256R1_ENABLED)"
+#endif
+#if !defined(PSA_WANT_ECC_BRAINPOOL_P_R1_384)
+#error "mbedTLS lacks PSA_WANT_ECC_BRAINPOOL_P_R1_384 (MBEDTLS_ECP_DP_BP384R1_ENABLED)"
+#endif
+#if !defined(PSA_WANT_ECC_BRAINPOOL_P_R1_512)
+#error "mbedTLS lacks PSA_WANT_ECC_BRAINPOOL_P_R1_512 (MBEDTLS_ECP_DP_BP512R1_ENABLED)"
+#endif
+#if SCARD11_WRITE || !CIPHER_BIGNUM
+#if !defined(PSA_WANT_KEY_TYPE_RSA_PUBLIC_KEY)
+#error "mbedTLS lacks PSA_WANT_KEY_TYPE_RSA_PUBLIC_KEY (MBEDTLS_RSA_C)"
+#endif
+#if !defined(PSA_WANT_ALG_RSA_PKCS1V15_SIGN)
+#error "mbedTLS lacks PSA_WANT_ALG_RSA_PKCS1V15_SIGN (MBEDTLS_PKCS1_V15)"
+#endif
+#endif
+#if !CIPHER_BIGNUM
+#if !defined(PSA_WANT_ALG_RSA_PKCS1V15_CRYPT)
+#error "mbedTLS lacks PSA_WANT_ALG_RSA_PKCS1V15_CRYPT (MBEDTLS_PKCS1_V15)"
+#endif
+#if !defined(PSA_WANT_ALG_RSA_OAEP)
+#error "mbedTLS lacks PSA_WANT_ALG_RSA_OAEP (MBEDTLS_PKCS1_V21)"
+#endif
+#if !defined(PSA_WANT_ALG_RSA_PSS)
+#error "mbedTLS lacks PSA_WANT_ALG_RSA_PSS (MBEDTLS_PKCS1_V21)"
+#endif
+#endif
+#if SCARD11_WRITE          // 2.28 has one name for all that is done with a key pair
+#if !defined(PSA_WANT_KEY_TYPE_RSA_KEY_PAIR_IMPORT) && !defined(PSA_WANT_KEY_TYPE_RSA_KEY_PAIR)
+#error "mbedTLS lacks PSA_WANT_KEY_TYPE_RSA_KEY_PAIR_IMPORT"
+#endif
+#if !defined(PSA_WANT_KEY_TYPE_ECC_KEY_PAIR_IMPORT) && !defined(PSA_WANT_KEY_TYPE_ECC_KEY_PAIR)
+#error "mbedTLS lacks PSA_WANT_KEY_TYPE_ECC_KEY_PAIR_IMPORT"
+#endif
+#endif
+#endif
+
 // Was it built with CMAC?
 #ifdef PSA_WANT_ALG_CMAC
 #define CIPHER_CMAC   1
@@ -2815,11 +2910,13 @@ static st cipher_verify_by_psa(const struct alg_key *key, psa_algorithm_t alg, b
 }
 
 // Does this mbedTLS do with an RSA public key what use says? PSA alone takes one hash for both
-// parts of OAEP and PSS, and a whole block only where it is told how the block was made.
+// parts of OAEP and PSS, a salt of PSS as long as the hash (else it would take one of any length),
+// and a whole block only where it is told how the block was made.
 static bool cipher_has(const struct alg_use *use)
 {
     enum alg_scheme scheme = use->scheme == ALG_RAW ? use->made : use->scheme;
     if (CIPHER_BIGNUM) return true;
+    if (scheme == ALG_PSS && use->salt != use->hash->size) return false;
     if (scheme == ALG_OAEP || scheme == ALG_PSS) return use->mgf == use->hash;
     return scheme == ALG_PKCS1;
 }
@@ -2852,16 +2949,13 @@ static st cipher_verify_block(const struct alg_key *key, const struct alg_use *u
     return bytes_equal(buf_bytes(&block), buf_bytes(&want)) ? ST_OK : ST_SIG_INVALID;
 }
 
-// Verifies PSS by PSA, which takes a salt as long as the hash, or else one of any length.
+// Verifies PSS by PSA, with a salt as long as the hash: see cipher_has.
 static st cipher_verify_pss(const struct alg_key *key, const struct alg_use *use, bytes in,
                             bytes signature)
 {
-    psa_algorithm_t hash = use->hash->psa;
     if (in.n != use->hash->size) return ST_DATA_LEN;
     if ((key->bits + 6) / 8 < use->hash->size + use->salt + 2) return ST_SIG_INVALID;
-    psa_algorithm_t alg = PSA_ALG_RSA_PSS_ANY_SALT(hash);
-    if (use->salt == use->hash->size) alg = PSA_ALG_RSA_PSS(hash);
-    return cipher_verify_by_psa(key, alg, in, signature);
+    return cipher_verify_by_psa(key, PSA_ALG_RSA_PSS(use->hash->psa), in, signature);
 }
 
 // Verifies an RSA signature. PSA does not open a block: there a whole block is checked as what it

@@ -351,6 +351,33 @@
 #define SCARD11_MBEDTLS_MAJOR 0
 #endif
 
+// SCARD11_MBEDTLS_CHECK: 1 stops the compiler if mbedTLS was built without what the library uses
+// (its default options have all of it), and names what is missing. 0 builds the library all the
+// same. It still offers what mbedTLS then lacks, and a call that needs it fails. For devices.
+//   with     mbedTLS 2.28 and 3.6                 TF-PSA-Crypto (in mbedTLS 4)
+//   PSA      MBEDTLS_PSA_CRYPTO_C                 MBEDTLS_PSA_CRYPTO_C
+//   RSA      MBEDTLS_BIGNUM_C, MBEDTLS_RSA_C *,   PSA_WANT_KEY_TYPE_RSA_PUBLIC_KEY,
+//            MBEDTLS_PKCS1_V15 *                  PSA_WANT_KEY_TYPE_RSA_KEY_PAIR_IMPORT *,
+//                                                 PSA_WANT_ALG_RSA_...: PKCS1V15_SIGN,
+//                                                 PKCS1V15_CRYPT, OAEP, PSS
+//   EC       MBEDTLS_ECP_C, MBEDTLS_ECDSA_C       PSA_WANT_KEY_TYPE_ECC_PUBLIC_KEY,
+//                                                 PSA_WANT_KEY_TYPE_ECC_KEY_PAIR_IMPORT *,
+//                                                 PSA_WANT_ALG_ECDSA
+//   curves   MBEDTLS_ECP_DP_..._ENABLED:          PSA_WANT_ECC_...:
+//            SECP256R1, SECP384R1, SECP521R1,     SECP_R1_256, SECP_R1_384, SECP_R1_521,
+//            SECP256K1,                           SECP_K1_256,
+//            BP256R1, BP384R1, BP512R1            BRAINPOOL_P_R1_256, ..._384, ..._512
+//   digests  MBEDTLS_...: SHA1_C, SHA256_C,       PSA_WANT_ALG_...: SHA_1,
+//            SHA512_C; 3.6: SHA224_C, SHA384_C    SHA_224, SHA_256, SHA_384, SHA_512
+//   AES      MBEDTLS_...: AES_C, GCM_C,           PSA_WANT_KEY_TYPE_AES, PSA_WANT_ALG_...:
+//            CIPHER_MODE_CBC, CIPHER_MODE_CTR     ECB_NO_PADDING, CBC_NO_PADDING, CTR, GCM
+// * not with SCARD11_WRITE 0. What these need in turn, mbedTLS itself says: a source of random
+// numbers (MBEDTLS_CTR_DRBG_C, MBEDTLS_ENTROPY_C) and, before 4, MBEDTLS_CIPHER_C, MBEDTLS_OID_C,
+// MBEDTLS_ASN1_..._C, MBEDTLS_PK_..._C. Used where they are there: CMAC, 3DES, X25519.
+#ifndef SCARD11_MBEDTLS_CHECK
+#define SCARD11_MBEDTLS_CHECK 1
+#endif
+
 // SCARD11_CRYPTO_LOCK, SCARD11_CRYPTO_UNLOCK: statements that replace the library's own lock around
 // mbedTLS's PSA. The PSA of mbedTLS 2.28 is not thread-safe. A program whose other threads use it
 // defines both, with a lock that those threads take too.
@@ -1125,8 +1152,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         With mbedTLS 4, RSA on the host is what PSA has: no CKM_RSA_X_509, no
 //                         recovery, PSS and OAEP with one hash only (a different mgf is
 //                         CKR_MECHANISM_PARAM_INVALID), C_Encrypt and C_WrapKey with RSA from
-//                         mbedTLS 4.1 on (the seeds of 4.0 would repeat in a forked child). PSS
-//                         checks the length of the salt only if it is to be as long as the hash.
+//                         mbedTLS 4.1 on (the seeds of 4.0 would repeat in a forked child). A salt
+//                         of PSS is as long as the hash there (else CKR_MECHANISM_PARAM_INVALID).
 //                         C_GetMechanismInfo says what is there. A MAC is made again where its key
 //                         is, and compared: on the host, or with CKM_AES_CMAC on the card.
 //   C_Sign*, C_SignRecover*

@@ -14,6 +14,7 @@
 #define SCARD11_TRACE        0
 #define SCARD11_WRITE        0
 #define SCARD11_ZLIB         0
+#define SCARD11_MBEDTLS_CHECK 0         // it has what PIV cards need: device_mbedtls.h
 // The kinds of cards that are left out
 #define SCARD11_OPENPGP      0
 #define SCARD11_ISOAPPLET    0

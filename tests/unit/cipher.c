@@ -113,6 +113,11 @@ TEST(cipher_verifies_rsa)
             if (!test_failing) cipher_verify_all(&k, &raw, buf_bytes(&b),
                                                  bytes_of(signature, size));
             b.n = 0;
+            if (!CIPHER_BIGNUM) {               // PSA would take a salt of any length
+                CHECK_EQ(cipher_can_verify(&k, &pss), pss.hash->size == pss.salt);
+                pss.salt = (u32)in.n;
+                if ((k.bits + 6) / 8 < 2 * in.n + 2) continue;
+            }
             CHECK_ST(padding_pss(&pss, in, k.bits, padding_scratch(), &b), ST_OK);
             CHECK(!mbedtls_rsa_private(rsa, padding_rng, NULL, block, signature));
             if (!test_failing) cipher_verify_all(&k, &pss, in, bytes_of(signature, size));
