@@ -181,6 +181,11 @@ cmd_windows() { need $(sed -n 's/^# Packages: *//p' tests/tools/windows.sh); out
 
 # ./build.sh musl               README's program and tests with musl instead of glibc, linked statically
 cmd_musl() { need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/musl.sh); out musl; run sh tests/tools/musl.sh; }
+# ./build.sh mbedtls [version]  with each mbedTLS that Debian has, one that is installed (its directory), and few options
+cmd_mbedtls() {
+    need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/mbedtls.sh)
+    . tests/tools/mbedtls.sh; mbedtls_run "$@"
+}
 
 # ./build.sh clean              removes build/
 cmd_clean() { [ ! -e "$OUT" ] || { there "$OUT/.scard11"; run rm -rf "$OUT"; }; }

@@ -796,6 +796,8 @@ static void os_log_leave(u32 time)
     os_native_release(&os_log_gate.lock);
 }
 
+#define OS_LOG_LINE 400         // bytes of a line, and its end
+
 // Writes one line. The caller guarantees that no PIN and no key material is in it.
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
@@ -803,7 +805,7 @@ __attribute__((format(printf, 1, 2)))
 static void os_log(const char *format, ...)
 {
     struct os_log_target to;
-    char line[400];
+    char line[OS_LOG_LINE];
     u32 time;
     va_list args;
     if (!os_log_enter(&to, &time)) return;
@@ -869,7 +871,7 @@ static void os_file_write(int file, const char *p, size_t n)
 
 static void os_log_line(void *file, const char *line)
 {
-    char text[512];
+    char text[OS_LOG_LINE + 16];
     int n = snprintf(text, sizeof text, "scard11: %s\n", line);
     if (n <= 0) return;
     os_file_write((int)(intptr_t)file, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);

@@ -66,7 +66,7 @@ static bool host_mac(const struct cards_secret *k, unsigned card, const uint8_t 
     psa_set_key_type(&attributes, PSA_KEY_TYPE_AES);
     psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_MESSAGE);
     psa_set_key_algorithm(&attributes, PSA_ALG_CMAC);
-    if (psa_import_key(&attributes, key, key_n, &id)) return false;
+    if (psa_crypto_init() || psa_import_key(&attributes, key, key_n, &id)) return false;
     bool done = !psa_mac_compute(id, PSA_ALG_CMAC, in, n, mac, 16, &mac_n);
     psa_destroy_key(id);
     return done && mac_n == 16;

@@ -704,6 +704,11 @@ TEST(decryption_with_every_padding)
         CHECK_RV(C_Decrypt(session, cipher, n, plain, &m), CKR_ENCRYPTED_DATA_INVALID);
         CHECK_RV(C_Decrypt(session, cipher, n, plain, &m), CKR_OPERATION_NOT_INITIALIZED);
     }
+    for (CK_ULONG salt = 20; salt <= 32 && BY_PSA; salt += 12) {
+        CK_RSA_PKCS_PSS_PARAMS pss = { CKM_SHA256, CKG_MGF1_SHA256, salt };
+        CK_MECHANISM m = { CKM_SHA256_RSA_PKCS_PSS, &pss, sizeof pss };
+        CHECK_RV(C_VerifyInit(session, &m, public_key), salt == 32 ? CKR_OK : CKR_MECHANISM_PARAM_INVALID);
+    }
     scene_end();
 }
 
@@ -754,7 +759,7 @@ static bool derive_here(enum sim_key key, CK_BYTE *point, CK_ULONG *point_len, C
     uint8_t peer[135];
     size_t peer_len = 0;
     mbedtls_x509_crt_init(&crt);
-    if (mbedtls_x509_crt_parse_der(&crt, der, len)) return false;
+    if (psa_crypto_init() || mbedtls_x509_crt_parse_der(&crt, der, len)) return false;
     mbedtls_ecp_keypair *ec = mbedtls_pk_ec(crt.pk);
     bool good = !mbedtls_ecp_point_write_binary(&ec->grp, &ec->Q, MBEDTLS_ECP_PF_UNCOMPRESSED,
                                                 &peer_len, peer, sizeof peer);

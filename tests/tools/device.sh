@@ -8,6 +8,7 @@
 # mbedTLS for the device is compiled from the source of Debian's package, which apt fetches to build/device.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tools/count.sh
+. tests/tools/debian_source.sh
 : "${OUT:=build}" "${CC:=gcc}" "${CFLAGS:=-O2 -g}"
 case $OUT in /*) ;; *) OUT=$PWD/$OUT ;; esac
 dir=$OUT/device port=$((20000 + $$ % 10000))
@@ -22,24 +23,9 @@ good() {        # good <what> <command...>
     at "$what"
     if said=$("$@" 2>&1) ; then passed=$((passed + 1)); else fail "$what: $said"; fi
 }
-apt_source() {  # of the mbedTLS that is installed, with lists of its own: the system's are not touched
-    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    mkdir -p "$dir/apt/parts" "$dir/apt/lists/partial" || return 1
-    cat > "$dir/apt/parts/src.sources" <<END
-Types: deb-src
-URIs: http://deb.debian.org/debian
-Suites: $codename
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-END
-    set -- -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$dir/apt/parts" \
-        -o "Dir::State::Lists=$dir/apt/lists"
-    apt-get "$@" update && cd "$dir/apt" && apt-get "$@" --download-only source mbedtls && cd - > /dev/null
-}
 get_mbedtls() {
     [ -d "$dir/mbedtls/library" ] && return
-    apt_source > "$dir/apt.txt" 2>&1 || return 1
-    mkdir -p "$dir/mbedtls" && tar xf "$dir"/apt/mbedtls_*.orig.tar.* -C "$dir/mbedtls" --strip-components 1
+    { debian_lists "$dir/apt" "$(debian_release)" && debian_source mbedtls "$dir/mbedtls"; } > "$dir/apt.txt" 2>&1
 }
 compile_mbedtls() {
     mkdir -p "$dir/objects" || return 1

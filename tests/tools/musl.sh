@@ -36,13 +36,14 @@ library() {
     echo "$@" | xargs -n 1 -P 2 sh -c "$cc -O2 -D_GNU_SOURCE $with -c \$0 -o $dir/o/$name/\$(basename \$0 .c).o || exit 255" &&
         ar rcs "$dir/lib/lib$name.a" "$dir/o/$name"/*.o
 }
+from_debian() { debian_lists "$dir/apt" "$(debian_release)" && debian_source "$1" "$2"; }
 build_mbedtls() {
-    [ -d "$mbedtls/library" ] || debian_source mbedtls "$mbedtls" || return 1
+    [ -d "$mbedtls/library" ] || from_debian mbedtls "$mbedtls" || return 1
     # shellcheck disable=SC2046
     library mbedcrypto $(find "$mbedtls/library" -name '*.c' ! -name 'net_sockets.c' ! -name 'ssl_*')
 }
 build_zlib() {
-    [ -e "$zlib/zlib.h" ] || debian_source zlib "$zlib" || return 1
+    [ -e "$zlib/zlib.h" ] || from_debian zlib "$zlib" || return 1
     library z "$zlib/adler32.c" "$zlib/crc32.c" "$zlib/zutil.c" "$zlib"/inf*.c "$zlib/trees.c" "$zlib/deflate.c" "$zlib/compress.c"
 }
 [ -e "$dir/lib/libmbedcrypto.a" ] || try 'mbedTLS' build_mbedtls || { sum_up; exit 1; }

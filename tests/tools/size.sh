@@ -1,6 +1,6 @@
 #!/bin/sh
 # size.sh: what ./build.sh size does: bytes of each section, of the whole with each driver off, and in a program
-# that lists and signs (examples/sign.c, -Os, what it does not use dropped).
+# that lists and signs (examples/sign.c, -Os, what it does not use dropped); the deepest stack.
 # SPDX-License-Identifier: 0BSD
 cd "$(dirname "$0")/../.." || exit 1
 : "${OUT:=build}" "${CC:=gcc}" "${CFLAGS:=-O2}"
@@ -48,3 +48,24 @@ echo "in a program that lists and signs, $($CC -dumpmachine), -Os:"
     linked 'PIV alone, without writing and the log' - $drivers -DSCARD11_WRITE=0 -DSCARD11_TRACE=0
 }
 echo '(for a Cortex-M4: ./build.sh device)'
+
+# ---- The stack ----
+
+stack() {       # stack <what it is> <option...>
+    what=$1; shift
+    echo "stack, $what:"
+    # shellcheck disable=SC2086
+    $CC -Os -std=c99 -DSCARD11_READER=SCARD11_READER_CUSTOM -fcallgraph-info=su "$@" -c scard11.c -o "$dir/stack.o" &&
+        python3 tests/tools/stack.py "$dir/stack.ci" scard11.c 8192 || exit 1
+}
+if echo 'int x;' | $CC -fcallgraph-info=su -c -o "$dir/stack.o" -x c - 2>/dev/null; then
+    stack 'all kinds of cards'
+    stack 'without the log' -DSCARD11_TRACE=0
+    # shellcheck disable=SC2086
+    stack 'PIV alone, without writing and the log' $drivers -DSCARD11_WRITE=0 -DSCARD11_TRACE=0
+    # shellcheck disable=SC2086
+    $CC -Os tests/tools/stack_mbedtls.c -lmbedcrypto -lpthread -o "$dir/stack_mbedtls" &&
+        "$dir/stack_mbedtls"
+else
+    echo "(no stack: $CC has no -fcallgraph-info)"
+fi

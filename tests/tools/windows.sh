@@ -27,16 +27,20 @@ try() {         # try <what> <command...>: its output goes to a file
 
 # ---- mbedTLS ----
 
+fetch() {       # Debian's source package, without a change of this machine's lists
+    [ -e /etc/os-release ] || return 1
+    debian_lists "$dir/apt" "$(debian_release)" && debian_source mbedtls "$dir/apt/mbedtls"
+}
 build_mbedtls() {
-    source=${MBEDTLS_SOURCE:-$dir/source}
-    [ -d "$source/library" ] || debian_source mbedtls "$source" || return 1
+    source=${MBEDTLS_SOURCE:-$dir/apt/mbedtls}
+    [ -d "$source/library" ] || fetch || return 1
     rm -f "$dir"/mbedtls/*
     # shellcheck disable=SC2086
     find "$source/library" -name '*.c' ! -name 'net_sockets.c' ! -name 'ssl_*' | xargs -P 2 -I F sh -c \
         "$cc -O1 $mbedtls -c F -o $dir/mbedtls/\$(basename F .c).o || exit 255" &&
         x86_64-w64-mingw32-ar rcs "$dir/mbedtls/libmbedcrypto.a" "$dir"/mbedtls/*.o
 }
-mbedtls="-DMBEDTLS_CMAC_C -I${MBEDTLS_SOURCE:-$dir/source}/include"        # Debian's has CMAC, too
+mbedtls="-DMBEDTLS_CMAC_C -I${MBEDTLS_SOURCE:-$dir/apt/mbedtls}/include"        # Debian's has CMAC, too
 [ -e "$dir/mbedtls/libmbedcrypto.a" ] || try 'mbedTLS' build_mbedtls || { sum_up; exit 1; }
 
 # ---- What README says ----
