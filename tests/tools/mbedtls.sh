@@ -5,7 +5,9 @@
 # ./build.sh mbedtls                the versions that Debian has, compiled from its sources, then the options
 # ./build.sh mbedtls <version>      those that begin so: 2.28, 3.6
 # ./build.sh mbedtls <directory>    one that is installed there: include/, lib/
-# ./build.sh mbedtls options        each with the options that scard11.h names, and no other; and without one of them
+# ./build.sh mbedtls options [2.28|3.6|psa]
+#                                   with the options that scard11.h names, and no other; and without one of them. psa:
+#                                   those of TF-PSA-Crypto, which 3.6 has, too, and the code for mbedTLS 4.1
 #
 # The versions of Debian are those of tests and simulated cards, too. An installed one, and one with few options, is
 # sealed in: nothing but scard11.c has it, and the tests have the system's. So mbedTLS 4 can be tested, which lacks
@@ -39,7 +41,7 @@ mbedtls_seal() {
 # mbedtls_sealed <what> <include> <library> <rows> <option...>: those rows, with this mbedTLS in scard11.c alone
 mbedtls_sealed() {
     what=$1 with=$2 lib=$3 rows=$4; shift 4
-    options=$custom objects=''
+    options=$custom objects='' told=$(for o; do case $o in -DSCARD11_*) echo "$o" ;; esac; done)
     # shellcheck disable=SC2086
     compile_parts asan $asan
     out sealed log; sealed=$OUT/sealed
@@ -52,7 +54,7 @@ mbedtls_sealed() {
         # shellcheck disable=SC2086
         case $library in
             inside) quietly mbedtls_seal "$sealed/$name.o" "$with" "$lib" "$source" $custom "$@"; rest='' ;;
-            *) quietly $CC $warn $asan -O0 $custom $steady "$@" -c "$source" -o "$sealed/$name.o"; rest=$sealed/scard11.o ;;
+            *) quietly $CC $warn $asan -O0 $custom $steady $told -c "$source" -o "$sealed/$name.o"; rest=$sealed/scard11.o ;;
         esac
         # shellcheck disable=SC2046,SC2086
         quietly $CC $asan "$sealed/$name.o" $rest $(sim_objects asan) $test_libs -o "$sealed/$name"
@@ -90,7 +92,8 @@ mbedtls_installed() {   # mbedtls_installed <prefix>
     lib=$(find "$1" -name libtfpsacrypto.a | head -n 1)
     lib=${lib:-$(find "$1" -name libmbedcrypto.a | head -n 1)}
     [ -n "$lib" ] || die "there is neither libtfpsacrypto.a nor libmbedcrypto.a in $1"
-    mbedtls_sealed installed "$1/include" "$lib" "$mbedtls_sealed_rows"
+    case $lib in *libtfpsacrypto.a) set -- "$1" "$mbedtls_4" ;; esac
+    mbedtls_sealed installed "$1/include" "$lib" "$mbedtls_sealed_rows" ${2:+"$2"}
 }
 
 # ---- The options that scard11.h names ----
@@ -141,16 +144,15 @@ mbedtls_without() {
         echo "$which without $left_out:"; head -n 3 "$d/errors.txt"
     fi
 }
-mbedtls_options() {     # mbedtls_options <which> <version> <option of the compiler...>
+mbedtls_options() {     # mbedtls_options <which> <version> <option of the compiler, for scard11.c alone...>
     which=$1 from=$mbedtls_dir/$2/source; shift 2
     o=$mbedtls_dir/options/$which
     at "the options of $which"
     echo "the options of $which: ${from%/source}"
     mbedtls_config "$which" none "$o"
-    set -- "-DMBEDTLS_CONFIG_FILE=\"$o/config.h\"" "-DMBEDTLS_PSA_CRYPTO_CONFIG_FILE=\"$o/crypto_config.h\"" "$@"
-    [ -e "$o/libmbedcrypto.a" ] || quietly mbedtls_compile "$from" "$o" "$@"
-    mbedtls_sealed "options of $which" "$from/include" "$o/libmbedcrypto.a" 'vectors wycheproof module' "$@"
-    shift 2
+    config="-DMBEDTLS_CONFIG_FILE=\"$o/config.h\"" crypto="-DMBEDTLS_PSA_CRYPTO_CONFIG_FILE=\"$o/crypto_config.h\""
+    [ -e "$o/libmbedcrypto.a" ] || quietly mbedtls_compile "$from" "$o" "$config" "$crypto"
+    mbedtls_sealed "options of $which" "$from/include" "$o/libmbedcrypto.a" 'vectors wycheproof module' "$config" "$crypto" "$@"
     for left_out in $(mbedtls_named "$which"); do mbedtls_without "$which" "$from" "$left_out" "$@"; done
 }
 
@@ -168,10 +170,10 @@ mbedtls_run() {
     done
     old=$(echo "$versions" | sed -n 's/^\(2\.28[^=]*\)=.*/\1/p' | tail -n 1)
     new=$(echo "$versions" | sed -n 's/^\(3\.6[^=]*\)=.*/\1/p' | tail -n 1)
-    case ${1:-options} in options)
-        mbedtls_options 2.28 "$old"
-        mbedtls_options 3.6 "$new"
-        mbedtls_options psa "$new" $mbedtls_4 ;;
+    case ${1:-options}.${2:-2.28} in options.2.28) mbedtls_options 2.28 "$old" ;; esac
+    case ${1:-options}.${2:-3.6} in options.3.6) mbedtls_options 3.6 "$new" ;; esac
+    case ${1:-options}.${2:-psa} in options.psa)
+        mbedtls_options psa "$new" "$mbedtls_4" -DTF_PSA_CRYPTO_VERSION_NUMBER=0x01010000 ;;
     esac
     sum_up
 }

@@ -24,7 +24,9 @@ library() {     # library <name> <version>: one more that scard11 is linked with
 }
 libraries() {
     comma='' all=''
-    library mbedtls "$(found mbedtls/version.h MBEDTLS_VERSION_STRING)"
+    alone=$(found psa/crypto.h TF_PSA_CRYPTO_VERSION_STRING)        # mbedTLS 4 contains it
+    mbedtls=$(found mbedtls/version.h MBEDTLS_VERSION_STRING)
+    if [ -n "$alone" ] && [ -z "$mbedtls" ]; then library tf-psa-crypto "$alone"; else library mbedtls "$mbedtls"; fi
     case $READER.$(uname) in
         custom.* | *.Darwin) ;;         # macOS' own
         *) library pcsc-lite "$(found pcsclite.h PCSCLITE_VERSION_NUMBER)" ;;

@@ -132,7 +132,7 @@ def targets(line):
         elif called not in takes and called not in by_name:
             passed = {f for f in arguments(around(begin)) if takes[f] == n}
             reached |= passed or {f for f in given if takes[f] == n}
-    return {f for r in reached for f in by_name[r]}
+    return {f for r in reached for f in by_name.get(r, ())}
 
 
 nowhere = set()
