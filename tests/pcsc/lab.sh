@@ -76,11 +76,12 @@ run_inside() {  # called again inside the lab: runs the part, and leaves its cou
 }
 
 # Below the ports (32768 up) that the system gives to connections, up to 5500 of which clients.sh counts on.
-in_lab() {      # in_lab <part> <reader's name>
+in_lab() {      # in_lab <part> <reader's name>; preload: what pcscd gets by LD_PRELOAD
     dir=$(mktemp -d) port=$((20000 + ($$ * 7 + passed) % 7000))
     export passed_before=$passed failed_before=$failed
     at "$1"
-    "$lab/lab" --name "$2" "$dir" "$port" -- sh tests/*/"$(basename "$0")" --inside "$1" "$dir" "$port"
+    # shellcheck disable=SC2086
+    "$lab/lab" --name "$2" ${preload:+--preload "$preload"} "$dir" "$port" -- sh tests/*/"$(basename "$0")" --inside "$1" "$dir" "$port"
     if [ -f "$dir/counts" ]; then
         read -r p f < "$dir/counts"
     else

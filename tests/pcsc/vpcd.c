@@ -33,7 +33,8 @@
 // and writes DIR/count (commands answered), DIR/secrets (PINs and keys that came while another
 // application than theirs was selected) and DIR/tries (that were taken) after each command, of piv
 // DIR/wrong (answers to challenges of the management key) and DIR/writes (commands that changed it),
-// DIR/in while the card is in.
+// DIR/in while the card is in. If there is DIR/wire when it starts, it counts there instead, and takes
+// its time (wire.h).
 #define _GNU_SOURCE
 #include "../sim/sim_belpic.h"
 #include "../sim/sim_cac.h"
@@ -106,7 +107,12 @@ static bool serve(void)
         usleep(OUT_US);
         return true;
     }
+    size_t came = n;
     n = card->apdu(card, reader.command, n, reader.frame + 2, 65538);
+    if (wire) {
+        wire_count(came, n);
+        return vpcd_answer(&reader, n);
+    }
     note("count", cards[0]->apdus + cards[1]->apdus);
     note("secrets", cards[0]->stray_secrets + cards[1]->stray_secrets);
     note("tries", cards[0]->tries_taken + cards[1]->tries_taken);
@@ -502,6 +508,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && argc > 3; i++)
         if (!strcmp(argv[3], kinds[i].name)) { kind = &kinds[i]; first = 4; break; }
     dir = argv[2];
+    wire_map(dir);
+    if (wire) sim_remembers = true;     // a key that signed the same before takes no time
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     cards[0] = kind->make(argc - first, argv + first, false);
     cards[1] = kind->make(argc - first, argv + first, true);

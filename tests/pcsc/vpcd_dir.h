@@ -4,6 +4,7 @@
 #define VPCD_DIR_H
 
 #include "vpcd.h"
+#include "wire.h"
 #include <stdio.h>
 
 static const char *dir;
@@ -32,6 +33,7 @@ static bool told(const char *what)
 static void plug_in(int port)
 {
     while (!vpcd_connect(&reader, port)) usleep(50000);     // pcscd does not listen yet
+    if (wire) wire->inserted_ns = wire_now_ns();
     note("in", 1);
 }
 
