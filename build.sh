@@ -140,16 +140,19 @@ cmd_kiosk() { . tests/tools/long_runs.sh; long_kiosk "$@"; }
 # ./build.sh witness            the module and the simulated cards against programs of others
 cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
 
-# ./build.sh bench              times and commands of the library, beside OpenSC's module and ykcs11
+# ./build.sh bench [part]       beside OpenSC's module and ykcs11: commands, times, memory (ten minutes)
+# ./build.sh bench keep         ... written to tests/data, with the picture and README's figures
+# ./build.sh bench instructions [dir] [all|functions|keep]      of each call; what changed by more than 2 %
 cmd_bench() {
+    if [ "${1:-}" = instructions ]; then shift; cmd_instructions "$@"; return; fi
     need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/bench.sh)
     cmd_library
-    run sh tests/tools/bench.sh
+    run sh tests/tools/bench.sh "$@"
 }
 
-# ./build.sh instructions [dir] instructions of each call in bench: the scard11.c of dir, or this one
+# ./build.sh instructions       the same: the scard11.c of dir, or this one
 cmd_instructions() {
-    need $pkg_lib valgrind libssl-dev
+    need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/instructions.sh)
     run sh tests/tools/instructions.sh "$@"
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # instructions.sh: how many instructions the library executes in each call of tests/tools/bench.c, counted by
 # callgrind: ./build.sh bench instructions. SPDX-License-Identifier: 0BSD
-# Packages: valgrind
+# Packages: valgrind libssl-dev
 #
 # Usage: instructions.sh [dir]       the scard11.c of dir (this tree), held against tests/data/instructions.tsv:
 #                                    what changed by more than 2 %, with this compiler and this mbedTLS
@@ -25,7 +25,7 @@ rm -rf "$dir" && mkdir -p "$dir" || exit 1
 
 cd "$here" || exit 1
 # shellcheck disable=SC2046,SC2086
-$CC -std=c99 $CFLAGS -I"$tree" -DSCARD11_READER=SCARD11_READER_CUSTOM -DSIM_OPENSSL=1 -DBENCH_CALLGRIND -DSCARD11_NOW_MS=bench_ms -fno-plt \
+$CC -std=c99 $CFLAGS -I"$tree" -DSCARD11_READER=SCARD11_READER_CUSTOM -DSIM_OPENSSL=1 -DBENCH_CALLGRIND -DSCARD11_NOW_MS=bench_ms -fno-plt -gdwarf-4 \
     tests/tools/bench.c "$tree/scard11.c" $(ls tests/sim/sim_*.c | grep -v '_test\.c$\|sim_reader\|sim_pinpad') \
     -lmbedx509 -lmbedcrypto -lz -lpthread -lcrypto -o "$dir/bench" || exit 1
 compiler="$($CC -dumpmachine | cut -d- -f1) $(basename "$CC") $($CC -dumpfullversion -dumpversion) $CFLAGS"
