@@ -366,6 +366,44 @@ static void verify(void)
     MUST(C_Verify(session, text, 20, signature, signature_len));
 }
 
+// To the card's own key, which is used with the cryptogram that this made.
+static CK_BYTE cryptogram[512];
+static CK_ULONG cryptogram_len;
+static void encrypt(void)
+{
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    cryptogram_len = sizeof cryptogram;
+    MUST(C_EncryptInit(session, &m, public_key));
+    MUST(C_Encrypt(session, text, 20, cryptogram, &cryptogram_len));
+}
+
+static void decrypt(void)
+{
+    CK_MECHANISM m = { CKM_RSA_PKCS, NULL, 0 };
+    CK_ULONG n = sizeof out;
+    MUST(C_DecryptInit(session, &m, key));
+    MUST(C_Decrypt(session, cryptogram, cryptogram_len, out, &n));
+}
+
+static CK_OBJECT_HANDLE aes;
+static void make_aes(void)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_BBOOL yes = CK_TRUE;
+    CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &type, sizeof type },
+                         { CKA_ENCRYPT, &yes, sizeof yes }, { CKA_VALUE, "sixteen bytes...", 16 } };
+    MUST(C_CreateObject(session, t, 4, &aes));
+}
+
+static void encrypt_aes(void)
+{
+    CK_MECHANISM m = { CKM_AES_CBC_PAD, text, 16 };
+    CK_ULONG n = sizeof out;
+    MUST(C_EncryptInit(session, &m, aes));
+    MUST(C_Encrypt(session, text, 20, out, &n));
+}
+
 static void digest(void)
 {
     CK_MECHANISM m = { CKM_SHA256, NULL, 0 };
@@ -511,6 +549,11 @@ static void scene_calls(void)
     measure("C_CreateObject, C_DestroyObject", create_destroy, NULL);
     measure("C_GenerateRandom, 32 bytes", random_bytes, NULL);
     measure("C_DigestInit, C_Digest", digest, NULL);
+    make_aes();
+    measure("C_EncryptInit, C_Encrypt: AES-128", encrypt_aes, NULL);
+    use_key(3, CKM_RSA_PKCS);
+    measure("C_EncryptInit, C_Encrypt: RSA-2048", encrypt, NULL);
+    measure("C_DecryptInit, C_Decrypt: RSA-2048", decrypt, NULL);
 }
 
 static void sign_with(CK_BYTE id, CK_MECHANISM_TYPE with, const char *what)

@@ -38,7 +38,6 @@ plot() {        # plot <terminal> <file>
     gnuplot 2>"$dir/said" <<END
 set terminal $1
 set output "$2"
-set encoding utf8
 set datafile missing "-"
 set datafile separator "\t"
 set logscale y
