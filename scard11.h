@@ -1454,6 +1454,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         each change, where it is there and may be written. What is broken off
 //                         leaves a file that nothing names, which the next object of its kind
 //                         takes, or takes from EF.UnusedSpace space that nothing is in.
+//                         On cards with several PINs (MyEID, too) a directory does not say by whose
+//                         PIN a public object was made. It is shown where it was made until the
+//                         card is met anew, then in the first PIN's slot; a certificate in that of
+//                         the private key with its CKA_ID.
 //   GIDS                  CKA_ID is the container's number and 1. A key for exchange signs and
 //                         decrypts, one for signatures signs. EC keys sign, and derive nothing.
 //                         The user writes the card. CKU_SO is the administrator's key, 24 bytes

@@ -429,7 +429,8 @@ TEST(write_generic_keys_stay)
 
 // ---- Whose PIN ----
 
-// The second PIN writes: by its token what the first one's must not.
+// The second PIN writes: by its token what the first one's must not. What is public is the first one's
+// after the next insertion.
 TEST(write_generic_by_the_second_pin)
 {
     static const struct sim_p15 files = { .size = 900 };
@@ -454,6 +455,15 @@ TEST(write_generic_by_the_second_pin)
         session = second;
         CHECK_RV(generic_store("Second's", CK_FALSE, text, sizeof text, &made), CKR_OK);
         CHECK_EQ(generic_made(), 1);
+        CHECK(generic_data("Second's"));
+        session = first;
+        CHECK(!generic_data("Second's"));
+        insert_again();
+        CHECK(generic_data("Second's"));
+        CHECK_RV(C_OpenSession(slots[1], CKF_SERIAL_SESSION, NULL, NULL, &second), CKR_OK);
+        first = session;
+        session = second;
+        CHECK(!generic_data("Second's"));
         session = first;
         CHECK_EQ(scene_card->tries_taken, 0);
         scene_end();
