@@ -123,6 +123,7 @@ mbedtls_in_turn() {     # what those need in turn
 # mbedtls_config <2.28, 3.6 or psa> <option that is left out> <directory>: config.h and crypto_config.h
 mbedtls_config() {
     mkdir -p "$3"
+    case $2 in *_PUBLIC_KEY) set -- "$1" "${2%PUBLIC_KEY}.*" "$3" ;; esac    # who takes key pairs takes these
     { mbedtls_named "$1"; mbedtls_in_turn "$1"; } | grep -vx "$2" | sed 's/.*/#define & 1/' > "$3/all"
     grep -v PSA_WANT "$3/all" > "$3/config.h"
     grep PSA_WANT "$3/all" > "$3/crypto_config.h" || :
