@@ -103,6 +103,17 @@ if echo 'int main(void) { return 0; }' | ${CC:-cc} -m32 -fsyntax-only -x c - 2> 
 fi
 try "a prefix" ${CC:-cc} -I. -DSCARD11_PREFIX=foo_ -DSCARD11_RENAMES=1 -DHEADER_PREFIX_IS_FOO -c -o "$dir/prefixed.o" tests/tools/header.c
 try "a prefix leaves no C_ name" only_prefixed "$dir/prefixed.o"
+all_prefixed() {    # each function is declared between a macro of its name and the end of that
+    for name in $(sed -n 's/^SCARD11_API .*[ *]\(scard11_[a-z_]*\|C_[A-Za-z]*\)(.*/\1/p' "$1"); do
+        awk -v name="$name" '$1 == "#define" && $2 == name { on = 1 } $1 == "#undef" && $2 == name { on = 0 }
+            /^SCARD11_API / && on && index($0, name "(") { good = 1 } END { exit !(good && !on) }' "$1" ||
+            { echo "$name has no prefix"; return 1; }
+    done
+}
+forgets() { sed "/^#$2 *scard11_stats/d" scard11.h > "$dir/changed.h"; ! all_prefixed "$dir/changed.h"; }
+try "a prefix is for each function" all_prefixed scard11.h
+try "a function without one" forgets a define
+try "a macro that does not end" forgets an undef
 
 # The bounds of options, from both sides.
 while read -r good bad text; do
