@@ -511,7 +511,9 @@ extern "C" {
 #define scard11_version   SCARD11_RENAME(scard11_version)
 #define scard11_configure SCARD11_RENAME(scard11_configure)
 #define scard11_set_log   SCARD11_RENAME(scard11_set_log)
-#define scard11_set_cache SCARD11_RENAME(scard11_set_cache)
+#define scard11_set_cache  SCARD11_RENAME(scard11_set_cache)
+#define scard11_set_notice SCARD11_RENAME(scard11_set_notice)
+#define scard11_pin_tries  SCARD11_RENAME(scard11_pin_tries)
 #define scard11_stats     SCARD11_RENAME(scard11_stats)
 #endif
 
@@ -705,6 +707,8 @@ SCARD11_API unsigned long scard11_stats(unsigned long slot, struct scard11_count
 #undef scard11_configure
 #undef scard11_set_log
 #undef scard11_set_cache
+#undef scard11_set_notice
+#undef scard11_pin_tries
 #undef scard11_stats
 #endif
 

@@ -386,7 +386,7 @@ TEST(cached_what_was_damaged_is_read_again)
     static struct shown plain, again;
     for (size_t i = 0; i < 5 * cached_count(cached_kinds) && !test_failing; i++) {
         const struct cached_kind *k = &cached_kinds[i / 5];
-        unsigned how = i % 5;
+        unsigned how = (unsigned)(i % 5);
         cached_begin(k->make(false));
         cached_shows(&plain, true, NULL);
         cached_spoil(how);
