@@ -213,5 +213,5 @@ all | keep)
     [ "${1:-}" = keep ] || exit 0
     cp "$bench/bench.tsv" $data/bench.tsv && cp "$bench/host.tsv" $data/bench_host.tsv &&
         sh tests/tools/bench_draw.sh && sh tests/tools/bench_readme.sh write ;;
-*) sed -n 's/^# Usage: *//p; s/^#  \{8\}//p' "$0"; exit 2 ;;
+*) sed -n '/^# Usage/,/^#$/s/^# *//p' "$0"; exit 2 ;;
 esac
