@@ -140,14 +140,15 @@ cmd_kiosk() { . tests/tools/long_runs.sh; long_kiosk "$@"; }
 # ./build.sh witness            the module and the simulated cards against programs of others
 cmd_witness() { cmd_test witness; cat "$OUT/log/witness.txt"; }
 
-# ./build.sh bench [part]       beside OpenSC's module and ykcs11: commands, times, memory (ten minutes; host,
-#                               peers, padding, table, draw: a part of it)
+# ./build.sh bench              beside OpenSC's module and ykcs11: commands, times, memory (ten minutes)
+# ./build.sh bench host|peers|padding|table|draw    a part of it
 # ./build.sh bench keep         ... written to tests/data, with the picture and README's figures
 # ./build.sh bench instructions [dir] [all|functions|keep]      of each call; what changed by more than 2 %
 cmd_bench() {
     if [ "${1:-}" = instructions ]; then shift; cmd_instructions "$@"; return; fi
     need $pkg_lib $(sed -n 's/^# Packages: *//p' tests/tools/bench.sh)
-    cmd_library
+    case ${1:-} in '' | keep | peers) cmd_library ;; esac
+    out bench
     run sh tests/tools/bench.sh "$@"
 }
 
