@@ -114,6 +114,7 @@ static bool line_verify(char **f)
     rsa_key.exponent = unhex(f[4], bytes_room[4]);
     if (hash_of(use.hash, unhex(f[5], bytes_room[5]), &digest)) return false;
     st s = cipher_verify(&rsa_key, &use, buf_bytes(&digest), unhex(f[6], bytes_room[6]), fresh());
+    if (pss && !CIPHER_BIGNUM && use.salt != use.hash->size) return s == ST_NOT_SUPPORTED;
     return s == (*f[7] == 'P' ? ST_OK : ST_SIG_INVALID);
 }
 

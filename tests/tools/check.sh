@@ -25,7 +25,7 @@ for cc in gcc clang; do
             echo "$cc -std=$std $warn $pcsc"
             echo "$cc -std=$std $warn $custom"
         done
-        for o in THREADS=0 PIN_CACHE=1 ZLIB=0 TRACE=0 ENVIRONMENT=0 DEBUG=1 MBEDTLS_MAJOR=4 ENTROPY=my_entropy PREFIX=my_ READERS_MAX=1 \
+        for o in THREADS=0 PIN_CACHE=1 ZLIB=0 TRACE=0 ENVIRONMENT=0 DEBUG=1 MBEDTLS_MAJOR=4 MBEDTLS_CHECK=0 ENTROPY=my_entropy PREFIX=my_ READERS_MAX=1 \
                  READERS_MAX=64 LOOK_MS=0 READER_SLOTS=1 READER_SLOTS=8 ANSWER=258 CHECK_SIGNATURES=1 WRITE=0; do
             echo "$cc -std=c99 $warn $pcsc -DSCARD11_$o"
             echo "$cc -std=c11 $warn $custom -DSCARD11_$o"

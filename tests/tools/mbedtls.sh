@@ -66,9 +66,13 @@ mbedtls_sealed() {
 
 # ---- The versions that Debian has ----
 
-mbedtls_get() {         # mbedtls_get <version>: its source
-    [ -d "$mbedtls_dir/$1/source/library" ] || quietly debian_source "mbedtls=$2" "$mbedtls_dir/$1/source"
-    [ -e "$mbedtls_dir/$1/libmbedcrypto.a" ] || quietly mbedtls_compile "$mbedtls_dir/$1/source" "$mbedtls_dir/$1" -DMBEDTLS_CMAC_C
+mbedtls_get() {         # mbedtls_get <version> <version of the package>: its source; with CMAC, as Debian has it
+    to=$mbedtls_dir/$1
+    if [ ! -d "$to/source/library" ]; then
+        quietly debian_source "mbedtls=$2" "$to/source"
+        sed -i 's|^//\(#define MBEDTLS_CMAC_C\)|\1|' "$to"/source/include/mbedtls/*config.h
+    fi
+    [ -e "$to/libmbedcrypto.a" ] || quietly mbedtls_compile "$to/source" "$to"
 }
 mbedtls_lists() {       # to $versions: 2.28.3=2.28.3-1 and others, each upstream version once
     # shellcheck disable=SC2086
