@@ -29229,9 +29229,11 @@ static st session_search(struct reader *reader, struct session *session,
     st s = ST_OK;
     if (session->searching) return ST_OP_ACTIVE;
     TRY(attr_check_template(template, n));
+    CK_OBJECT_CLASS class = attr_number(template, n, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
     TRY(session_list(reader, session, template, n, scratch));
     for (u32 i = 0; i < card->object_count && !s; i++) {
         struct object *object = card_object_at(card, i);
+        if (class != CK_UNAVAILABLE_INFORMATION && object->class != class) continue;
         if (!session_object(card, session, object->handle)) continue;
         s = session_try(reader, session, object, template, n, scratch);
     }
