@@ -25236,6 +25236,46 @@ static st genericadmin_is_named(struct card *card, struct token *token,
     return ST_OK;
 }
 
+// What is in all directory files, read once for several questions of that kind.
+struct genericadmin_named {
+    bool asked, all;                    // they were read; each of them could be
+    u32  n;
+    bytes contents[P15_FILES_MAX];
+};
+
+// Reads them into scratch, once.
+static st genericadmin_read_named(struct card *card, struct token *token, struct scratch *scratch,
+                                  struct genericadmin_named *in)
+{
+    const struct p15 *p15 = token->state;
+    struct scratch work = *scratch;
+    if (in->asked) return ST_OK;
+    *in = (struct genericadmin_named){ .asked = true, .all = true };
+    for (const struct p15_file *file = p15->files; file && in->all; file = file->next) {
+        bytes content = file->value.direct;
+        st s = content.n ? ST_OK : p15write_read(card, token, &file->value.path, &work, &content);
+        if (s == ST_NOT_FOUND) continue;
+        if (link_is_broken(s)) return s;
+        in->all = !s && in->n < P15_FILES_MAX;
+        if (in->all) in->contents[in->n++] = content;
+    }
+    if (in->all) *scratch = work;
+    return ST_OK;
+}
+
+// As genericadmin_is_named, by what was read; where that is not all, they are read again.
+static st genericadmin_is_named_in(struct card *card, struct token *token,
+                                   const struct genericadmin_named *in,
+                                   const struct p15_path *path, struct scratch scratch,
+                                   bool *named)
+{
+    if (!in->all) return genericadmin_is_named(card, token, path, scratch, named);
+    *named = genericadmin_is_fixed(token->state, path);
+    for (u32 i = 0; i < in->n && !*named; i++)
+        *named = genericadmin_names(in->contents[i], path);
+    return ST_OK;
+}
+
 // ---- What a file says of itself ----
 
 // Has a file rules of its own?
@@ -25670,11 +25710,12 @@ static bool genericadmin_has_like(bytes told, bytes rules, struct scratch scratc
 // names it, it is of an object that was never listed, or is not any more: the new one takes its
 // place. ST_NOT_FOUND: it is another's.
 static st genericadmin_try_orphan(struct card *card, struct token *token,
-                                  struct p15_new_file *file, bytes told, struct scratch scratch)
+                                  struct p15_new_file *file, bytes told,
+                                  const struct genericadmin_named *in, struct scratch scratch)
 {
     const struct p15_path path = { .file = file->path };
     bool named;
-    TRY(genericadmin_is_named(card, token, &path, scratch, &named));
+    TRY(genericadmin_is_named_in(card, token, in, &path, scratch, &named));
     if (named) return ST_NOT_FOUND;
     os_log("%s: a file that nothing names is used", card->link.name);
     if (iso_file_size(told) >= file->size) {
@@ -25699,6 +25740,8 @@ static st genericadmin_find_file(struct card *card, struct token *token, struct 
     const struct p15 *p15 = token->state;
     struct buf path = scratch_buf(scratch, P15_PATH_MAX);
     struct buf told = scratch_buf(scratch, GENERICADMIN_TOLD);
+    struct scratch each = *scratch;
+    struct genericadmin_named in = { .asked = false };
     u32 fid = (u32)bytes_number(bytes_from(file->like, file->like.n - 2));
     buf_put(&path, file->like);
     if (path.full || !told.cap) return ST_HOST_MEMORY;
@@ -25714,9 +25757,10 @@ static st genericadmin_find_file(struct card *card, struct token *token, struct 
         if (s == ST_NOT_FOUND) return ST_OK;
         if (s && link_is_broken(s)) return s;
         if (s || orphans == GENERICADMIN_ORPHANS) continue;
-        if (!genericadmin_has_like(buf_bytes(&told), rules, *scratch)) continue;
+        if (!genericadmin_has_like(buf_bytes(&told), rules, each)) continue;
         orphans++;
-        s = genericadmin_try_orphan(card, token, file, buf_bytes(&told), *scratch);
+        TRY(genericadmin_read_named(card, token, &each, &in));
+        s = genericadmin_try_orphan(card, token, file, buf_bytes(&told), &in, each);
         if (!s || link_is_broken(s)) return s;
     }
     return ST_CARD_FULL;

@@ -427,6 +427,28 @@ TEST(write_generic_keys_stay)
     scene_end();
 }
 
+// A place for a new file is looked for behind those of others, which directories name: these are read
+// once for all of them.
+TEST(write_generic_beside_many_reads_directories_once)
+{
+    static const enum sim_key four[] = { SIM_P256A, SIM_P256B, SIM_P384A, SIM_P384B };
+    struct sim_p15_key keys[8];
+    struct sim_p15 files = { .keys = keys, .n_keys = 8, .size = 1200 };
+    CK_OBJECT_HANDLE made;
+    for (uint8_t i = 0; i < 8; i++)
+        keys[i] = (struct sim_p15_key){ .label = "One of many", .key = four[i % 4], .id = (uint8_t)(i + 1),
+                                        .pin_id = 1, .ref = (uint8_t)(i + 1) };
+    generic_begin(&(struct sim_generic_options){ .creates = SIM_GENERIC_CREATES, .p15 = &files,
+        .rules = SIM_GENERIC_RULES_COMPACT, .writer = SIM_GENERIC_WRITER_PIN });
+    if (test_failing) return;
+    CHECK_EQ(count(CKO_CERTIFICATE), 8);
+    certificate_n = issue(generic_certificate(1), certificate, sizeof certificate);
+    unsigned before = scene_card->apdus;
+    CHECK_RV(store_certificate(0x20, &made), CKR_OK);
+    CHECK(scene_card->apdus - before < 100);
+    scene_end();
+}
+
 // ---- Whose PIN ----
 
 // The second PIN writes: by its token what the first one's must not. What is public is the first one's
@@ -523,6 +545,7 @@ TEST(write_generic_changes)
     RUN(write_generic_where_there_is_no_room);                                                   \
     RUN(write_generic_write_protected);                                                          \
     RUN(write_generic_keys_stay);                                                                \
+    RUN(write_generic_beside_many_reads_directories_once);                                       \
     RUN(write_generic_by_the_second_pin);                                                        \
     RUN(write_generic_changes)
 
