@@ -13668,6 +13668,25 @@ static st pivadmin_look(struct card *card, struct token *token, u32 i, struct sc
     return piv->listed[i] ? ST_OK : ST_FAILED;
 }
 
+// The same of one that is to be changed, whatever was believed of it: another program may have put
+// something else there a moment ago.
+static st pivadmin_look_now(struct card *card, struct token *token, u32 i, struct scratch scratch)
+{
+    const struct piv *piv = token->state;
+    struct piv_reference reference = piv_reference_at(i);
+    bool look = piv->listed[i] && !card->link.exclusive;
+    if (look) TRY(pivkey_look(card, token, &reference, scratch));
+    return pivadmin_look(card, token, i, scratch);
+}
+
+// Is a key or certificate still what the program saw, and not what another one has put there?
+static st pivadmin_is_still(struct card *card, const struct object *object, struct scratch scratch)
+{
+    CK_OBJECT_HANDLE handle = object->handle;
+    TRY(pivadmin_look_now(card, object->token, *object->id.p - 1u, scratch));
+    return object->handle == handle ? ST_OK : ST_NO_OBJECT;
+}
+
 // Makes sure that all that the card tells of is in the table: what cannot be read there, is not.
 static st pivadmin_look_all(struct card *card, struct token *token, struct scratch scratch)
 {
@@ -13691,8 +13710,11 @@ static st pivadmin_first_free(struct card *card, struct token *token, struct scr
 {
     for (*i = 0; *i < PIV_ATTESTATION; ++*i) {
         if (*i == PIV_9E) continue;
+        u32 number = piv_reference_at(*i).number;
         TRY(pivadmin_look(card, token, *i, scratch));
-        if (pivadmin_is_free(card, token, piv_reference_at(*i).number)) return ST_OK;
+        if (!pivadmin_is_free(card, token, number)) continue;
+        TRY(pivadmin_look_now(card, token, *i, scratch));
+        if (pivadmin_is_free(card, token, number)) return ST_OK;
     }
     return ST_CARD_FULL;
 }
@@ -13703,7 +13725,7 @@ static st pivadmin_named(struct card *card, struct token *token, bytes id, struc
 {
     if (id.n != 1 || !*id.p || *id.p > PIV_ATTESTATION) return ST_ATTR_VALUE;
     *i = *id.p - 1u;
-    return pivadmin_look(card, token, *i, scratch);
+    return pivadmin_look_now(card, token, *i, scratch);
 }
 
 // ---- Sending ----
@@ -14197,14 +14219,32 @@ static st pivadmin_store_certificate(struct card *card, struct token *token,
     return s;
 }
 
+// Is there a key beside a certificate that is to go? only: nothing but that showed it, and where
+// the card tells of keys it has none.
+static st pivadmin_ask_key(struct card *card, struct token *token, u32 number,
+                           struct scratch scratch, bool *key, bool *only)
+{
+    const struct piv *piv = token->state;
+    bytes value;
+    *only = false;
+    *key = piv_may_have_metadata(piv) && card_find_ref(card, token, CKO_PRIVATE_KEY, number);
+    if (!*key || piv->metadata != PIV_YES) return ST_OK;
+    st s = piv_get_metadata(card, token, (u8)number, &scratch, &value);
+    if (link_is_broken(s)) return s;
+    *only = s == ST_NOT_FOUND;
+    *key = !*only;
+    return ST_OK;
+}
+
 // Deletes a certificate. A key history that shows nothing else there ends before it, first.
 static st pivadmin_erase_certificate(struct card *card, struct object *object,
                                      struct scratch scratch)
 {
     struct token *token = object->token;
     struct piv_reference reference = piv_reference_at(*object->id.p - 1u);
-    bool key = piv_may_have_metadata(token->state) &&
-               card_find_ref(card, token, CKO_PRIVATE_KEY, reference.number);
+    u32 number = reference.number;
+    bool key, only;
+    TRY(pivadmin_ask_key(card, token, number, scratch, &key, &only));
     st s = key ? ST_OK : pivadmin_shrink_history(card, token, reference.index, scratch);
     if (s == ST_NOT_LOGGED_IN) return s;
     TRY(pivadmin_told_history(card, s));
@@ -14212,6 +14252,10 @@ static st pivadmin_erase_certificate(struct card *card, struct object *object,
     pivadmin_set_certificate(card, token, &reference, NULL);
     pivadmin_was_put(token->state, reference.certificate, BYTES_NONE);
     card_drop(card, object);
+    for (int i = 0; i < 2 && only; i++) {
+        struct object *shown = card_find_ref(card, token, pivkey_classes[i], number);
+        if (shown) card_drop(card, shown);
+    }
     return ST_OK;
 }
 
@@ -14343,6 +14387,7 @@ static bool pivadmin_erases(const struct object *object)
 
 static st pivadmin_erase(struct card *card, struct object *object, struct scratch scratch)
 {
+    if (object->class != CKO_DATA) TRY(pivadmin_is_still(card, object, scratch));
     switch (object->class) {
     case CKO_CERTIFICATE: return pivadmin_erase_certificate(card, object, scratch);
     case CKO_DATA:        return pivadmin_erase_data(card, object, scratch);
@@ -14424,6 +14469,7 @@ static st pivadmin_set(struct card *card, struct object *object, const struct dr
     struct piv_reference from = piv_reference_at(*object->id.p - 1u);
     bytes container = BYTES_NONE;
     u32 i;
+    TRY(pivadmin_is_still(card, object, scratch));
     TRY(pivadmin_named(card, token, draft->id, scratch, &i));
     struct piv_reference to = piv_reference_at(i);
     TRY(pivkey_read_policy(card, object, scratch));             // it goes with the key
@@ -16732,6 +16778,10 @@ static st openpgpadmin_erase_certificate(struct card *card, struct object *objec
                                          struct scratch scratch)
 {
     struct openpgp_key *key = openpgpkey_of(object);
+    bytes der = BYTES_NONE;
+    st s = openpgpkey_get_certificate(card, object->token, object->ref - 1, scratch, &der);
+    if (s && s != ST_NOT_FOUND) return s;
+    if (!bytes_equal(der, object->value)) return ST_NO_OBJECT;  // another program was faster
     TRY(openpgpadmin_put_certificate(card, object->token, object->ref - 1, BYTES_NONE, scratch));
     openpgpkey_certify(key, NULL);
     card_drop(card, object);
@@ -19275,6 +19325,22 @@ static bool schsmadmin_cannot(st s)
            s == SW_NO_FUNCTION || s == SCHSM_USED_UP;
 }
 
+// Is the certificate of a key still the one that was read? If not, the next search for it reads the
+// card anew.
+static st schsmadmin_check_certificate(struct card *card, struct token *token, struct p15_key *key,
+                                       struct scratch scratch)
+{
+    struct schsm *schsm = token->state;
+    u8 *old = &schsm->old[key->reference / 8], bit = (u8)(1u << key->reference % 8);
+    bool same;
+    *old |= bit;
+    TRY(schsm_look_certificate(card, token, key, scratch, &same));
+    if (same) return ST_OK;
+    os_log("%s: another program has changed what was to be written", card->link.name);
+    *old |= bit;
+    return ST_NO_OBJECT;
+}
+
 // The certificate of a key goes; its public half stays known, by a request, if the key can still
 // sign one.
 static st schsmadmin_erase_of_key(struct card *card, struct object *object, struct scratch scratch)
@@ -19283,6 +19349,7 @@ static st schsmadmin_erase_of_key(struct card *card, struct object *object, stru
     struct p15_key *key = schsmadmin_key_of(object->token, spot.number);
     bytes request = BYTES_NONE;
     st s = ST_NOT_FOUND;
+    if (key) TRY(schsmadmin_check_certificate(card, object->token, key, scratch));
     bool known = key && key->key && key->key->spki.n;
     if (known) s = schsmadmin_request(card, key->private_object, &scratch, &request);
     if (schsmadmin_cannot(s)) s = schsmadmin_delete(card, spot.file, spot.number);
@@ -22891,6 +22958,10 @@ static st gidsadmin_erase_certificate(struct card *card, struct object *object,
                                       struct gidsadmin *now, struct scratch scratch)
 {
     struct gids_container *container = object->state;
+    CK_OBJECT_HANDLE handle = object->handle;
+    container->old = true;
+    TRY(gids_look_certificate(card, object->token, container, scratch));
+    if (object->handle != handle) return ST_NO_OBJECT;  // another program was faster
     TRY(gidsadmin_freshen(card, object->token, false, scratch));
     TRY(gidsadmin_change(card, object->token, now, container->index, NULL, &scratch));
     container->certificate = (struct gids_file){ 0, 0 };

@@ -729,6 +729,48 @@ static void write_beside_each(void)
 
 TEST(written_by_another_program_meanwhile_is_kept) { each_kind(write_beside_each); }
 
+// ---- Another program takes the place ----
+
+// The other program's certificate came to a key that we make anew, or in the place of the one that we
+// delete, a moment ago: what it wrote stays.
+static const struct taken { const struct change *ours; CK_RV rv; } taken[] = {
+    { &changes[MADE_ANEW], CKR_ATTRIBUTE_VALUE_INVALID },
+    { &changes[UNCERTIFIED], CKR_OBJECT_HANDLE_INVALID },
+};
+
+static void take_place(const struct taken *t)
+{
+    CK_OBJECT_HANDLE held;
+    begin_half(t->ours);
+    if (test_failing) return;
+    other_n = 0;
+    sim_reader_trace(other_note, NULL);
+    CHECK_RV(do_certify(), CKR_OK);
+    sim_reader_trace(NULL, NULL);
+    end();
+    begin_half(t->ours);
+    if (test_failing) return;
+    held = find_certificate(kind->ids[1]);
+    other_came = false;
+    sim_reader_foreign(0, other_writes, NULL);
+    CHECK_RV(held ? C_DestroyObject(session, held) : t->ours->run(), t->rv);
+    CHECK(other_came);
+    sim_reader_foreign(0, NULL, NULL);
+    CHECK_RV(change_login(user_in), CKR_OK);
+    CHECK(find_certificate(kind->ids[1]));
+    meet_anew(kind->user);
+    if (!test_failing) CHECK(find_certificate(kind->ids[1]));
+    end();
+}
+
+static void take_place_each(void)
+{
+    for (size_t i = 0; i < COUNT(taken) && !test_failing; i++)
+        if (kind->takes_places && taken[i].ours->can()) take_place(&taken[i]);
+}
+
+TEST(written_by_another_program_a_moment_ago_is_not_overwritten) { each_kind(take_place_each); }
+
 // ---- Another program's changes, seen ----
 
 // What cannot be seen but by reading all that a card has: a SmartCard-HSM tells which files there are.
@@ -912,6 +954,7 @@ int main(int argc, char **argv)
     RUN(written_changes_meet_the_end_of_memory);
     RUN(written_changes_are_made_after_another_program_s_select);
     RUN(written_by_another_program_meanwhile_is_kept);
+    RUN(written_by_another_program_a_moment_ago_is_not_overwritten);
     RUN(written_by_another_program_is_shown_by_the_next_search);
     RUN(written_looking_again_is_broken_off);
     RUN(written_answers_that_make_no_sense);

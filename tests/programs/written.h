@@ -35,6 +35,7 @@ struct written_kind {
     CK_MECHANISM_TYPE ecdsa;                // 0: CKM_ECDSA_SHA256
     bool deletes_keys, certificates;
     bool makes_anew;                        // a key in the place of one that has no certificate
+    bool takes_places;                      // a certificate takes the place of the one that is there
     bool certificate_shows_key;             // who did not make it knows of a key by its certificate
     bool certificate_needs_key;             // it is stored with its key, and goes with it
     enum written_packs packs;
@@ -118,7 +119,7 @@ static inline struct sim_card *written_openpgp(bool other)
 }
 
 #define WRITTEN_OPENPGP .so = "12345678", .wrong_so = "87654321", .user = "123456", \
-    .wrong_user = "654321", .makes_anew = true, .certificates = true, .policies = true, \
+    .wrong_user = "654321", .makes_anew = true, .takes_places = true, .certificates = true, .policies = true, \
     .data = { "Login data", "URL of the public key" }
 
 // ---- MyEID ----
@@ -176,14 +177,14 @@ static inline struct sim_card *written_generic_unused(bool other)
 static const struct written_kind written_kinds[] = {
     { .name = "PIV", .blank = written_piv, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 }, .makes = MAKES_EC | MAKES_RSA,
-      .certificates = true, .certificate_shows_key = true, .packs = WRITTEN_ASKED,
+      .certificates = true, .certificate_shows_key = true, .takes_places = true, .packs = WRITTEN_ASKED,
       .data = { "Security Object", "Printed Information" }, .wrong = sim_piv_wrong_answers },
     { .name = "YubiKey", .blank = written_yubikey, .so = WRITTEN_PIV_KEY, .wrong_so = WRITTEN_NOT_KEY,
       .user = "123456", .wrong_user = "654321", .ids = { 1, 2, 5, 6 },
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,
       .imports = { SIM_RSA2048A, SIM_P256B, SIM_P384A, SIM_RSA3072 }, .deletes_keys = true,
-      .makes_anew = true, .certificates = true, .data = { "Security Object", "Printed Information" },
-      .packs = WRITTEN_ASKED, .policies = true, .wrong = sim_piv_wrong_answers },
+      .makes_anew = true, .takes_places = true, .certificates = true, .packs = WRITTEN_ASKED,
+      .data = { "Security Object", "Printed Information" }, .policies = true, .wrong = sim_piv_wrong_answers },
     { .name = "IsoApplet", .blank = written_isoapplet, .first_so = "1234567812345678",
       .user = "123456", .wrong_user = "654321", .long_entries = true,
       .init_token = true, .init_pin = true, .opensc = OPENSC_RSA,
@@ -203,12 +204,12 @@ static const struct written_kind written_kinds[] = {
     { .name = "SmartCard-HSM of CardContact", .blank = written_cardcontact,
       .first_so = "3537363231383830", .user = "123456", .wrong_user = "654321", .init_token = true,
       .init_pin = true, .ids = { 0x10, 0x11, 0x12, 0x13 }, .makes = MAKES_EC | MAKES_RSA,
-      .deletes_keys = true, .certificates = true, .data = { "Some", "Other" },
+      .takes_places = true, .deletes_keys = true, .certificates = true, .data = { "Some", "Other" },
       .sets = WRITTEN_LABEL | WRITTEN_ID, .tries = true },
     { .name = "GIDS", .blank = written_gids, .user = "123456", .wrong_user = "654321",
       .first_so = WRITTEN_GIDS_KEY, .init_token = true, .init_pin = true, .ids = { 1, 2, 3, 4 },
       .makes = MAKES_EC | MAKES_RSA, .imports = { SIM_RSA2048A, SIM_RSA2048B }, .deletes_keys = true,
-      .certificates = true, .certificate_needs_key = true, .opensc = OPENSC_RSA | OPENSC_NUMBERS,
+      .certificates = true, .certificate_needs_key = true, .takes_places = true, .opensc = OPENSC_RSA | OPENSC_NUMBERS,
       .packs = WRITTEN_USUALLY, .sets = WRITTEN_LABEL, .wrong = written_gids_wrong },
     { .name = "OpenPGP", .blank = written_openpgp, WRITTEN_OPENPGP, .ids = { 1, 3, 2, 2 },
       .makes = MAKES_EC | MAKES_RSA | MAKES_25519,

@@ -386,7 +386,7 @@ static const struct change {
     { "a label changed", can_rename, NULL, do_rename, done_rename },
     { "an id changed", can_renumber, NULL, do_renumber, done_renumber },
 };
-enum { CERTIFIED = 4, STORED = 6 };     // of changes
+enum { MADE_ANEW = 1, CERTIFIED = 4, UNCERTIFIED = 5, STORED = 6 };     // of changes
 #define CHANGES (sizeof changes / sizeof *changes)
 
 // A key with its certificate, data, and a key that has no certificate yet.
