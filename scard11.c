@@ -12134,6 +12134,29 @@ static st p15store_set_pair(struct card *card, struct object *object, const stru
     return s ? s : p15write_touch(card, token, scratch);
 }
 
+// Another iD of a certificate: that of a key of which it is not would show it as the key's.
+static st p15store_may_name(struct card *card, struct object *object, bytes id,
+                            struct scratch scratch)
+{
+    struct token *token = object->token;
+    TRY(p15object_load(card, token, P15_MASK_KEYS | P15_MASK_PUBLIC, scratch));
+    if (object->unread) TRY(p15object_read_certificate(card, token, object->state, scratch));
+    return object->x509 ? p15store_is_for_key(card, token, id, object->x509, scratch) : ST_OK;
+}
+
+// Another iD of a key: that of another key's certificate would show that as its own.
+static st p15store_may_be_named(struct card *card, const struct object *object, bytes id,
+                                struct scratch scratch)
+{
+    struct p15_key *key = object->state;
+    struct draft draft = { .id = id };
+    if (object->class == CKO_SECRET_KEY) return ST_OK;
+    TRY(p15object_load(card, object->token, P15_MASK_CERT, scratch));
+    if (!key->sought) TRY(p15object_read_key(card, object->token, key, scratch));
+    if (key->key) draft.key.spki = key->key->spki;
+    return p15store_uncertified(card, object->token, &draft, scratch);
+}
+
 // Another iD of a key; that of another is refused, but for what a change that was broken off has
 // left of this one.
 static st p15store_set_id(struct card *card, struct object *object, const struct draft *draft,
@@ -12146,6 +12169,7 @@ static st p15store_set_id(struct card *card, struct object *object, const struct
     if (there && (there->private_object || there->trusted)) return ST_ATTR_VALUE;
     if (there && p15store_twin(p15, there) != key) return ST_ATTR_VALUE;
     if (p15_is_secret_id(card, p15, draft->id, key)) return ST_ATTR_VALUE;
+    TRY(p15store_may_be_named(card, object, draft->id, scratch));
     if (there) TRY(p15store_replace(card, object->token, draft->id, scratch));
     return key->private_object && key->public_entry.n
         ? p15store_set_pair(card, object, draft, scratch)
@@ -12166,6 +12190,8 @@ static st p15store_set(struct card *card, struct object *object, const struct dr
         TRY(p15object_load(card, token, id ? P15_MASK_KEYS : P15_MASK_PUBLIC, scratch));
         return (id ? p15store_set_id : p15store_set_key)(card, object, draft, scratch);
     }
+    if (object->class == CKO_CERTIFICATE && draft->set & CARD_SET_ID)
+        TRY(p15store_may_name(card, object, draft->id, scratch));
     TRY(p15store_changed(object->entry, draft, true, &scratch, &fresh));
     return p15store_set_valued(card, object, draft, fresh, scratch);
 }

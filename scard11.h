@@ -1120,11 +1120,13 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         the card that have CKA_MODIFIABLE CK_TRUE it changes CKA_LABEL, CKA_ID
 //                         and the CKA_VALUE of data, as far as the card stores them, and sends
 //                         nothing if all are what they were. Everything else is
-//                         CKR_ATTRIBUTE_READ_ONLY, an empty CKA_ID CKR_ATTRIBUTE_VALUE_INVALID.
-//                         Other objects of a card: CKR_ACTION_PROHIBITED.
+//                         CKR_ATTRIBUTE_READ_ONLY, an empty CKA_ID CKR_ATTRIBUTE_VALUE_INVALID. A
+//                         CKA_ID that would show a certificate as that of another key is refused
+//                         as when it is stored. Other objects of a card: CKR_ACTION_PROHIBITED.
 //   C_DestroyObject       Destroys session objects, and objects of a card that have
-//                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED. A
-//                         public key goes with its private key. As programs destroy both, the
+//                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED. What
+//                         another program has put in the place of a certificate or of a key stays:
+//                         CKR_OBJECT_HANDLE_INVALID. A public key goes with its private key. As programs destroy both, the
 //                         handle of the one that went last is destroyed once more with CKR_OK.
 //   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
 //                         same at each insertion. A search for them sends no command, except the

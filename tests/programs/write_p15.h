@@ -312,9 +312,10 @@ TEST(write_p15_certificate_of_another_key_destroyed)
     CHECK_RV(scene_find(session, CKO_PRIVATE_KEY, 1, &key), CKR_OK);
     CHECK_RV(C_DestroyObject(session, key), CKR_OK);
     CHECK_RV(make(&makes[P_256], 1), CKR_OK);
-    CK_BYTE id = 1;
-    CK_ATTRIBUTE to = { CKA_ID, &id, 1 };
-    CHECK_RV(C_SetAttributeValue(session, p15_certificate(2), &to, 1), CKR_OK);
+    struct sim_fs_file *cdf = sim_fs_path((struct sim_fs *)scene_card, "3f0050154404");
+    CHECK(cdf);
+    for (size_t i = 0; cdf && i + 2 < cdf->data_len; i++)
+        if (!memcmp(cdf->data + i, "\4\1\2", 3)) cdf->data[i + 2] = 1;
     meet_anew("123456");
     CHECK(p15_certificate(1) && !p15_signs(1));
     CHECK_RV(C_DestroyObject(session, p15_certificate(1)), CKR_OK);

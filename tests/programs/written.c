@@ -166,6 +166,31 @@ static void rename_all(void)
 
 TEST(written_labels_and_ids_change) { each_kind(rename_all); }
 
+// No CKA_ID shows a certificate as that of a key which it is not of, whichever of the two is changed.
+static void rename_to_another(void)
+{
+    CK_ATTRIBUTE id = { CKA_ID, (void *)(uintptr_t)&kind->ids[0], 1 };
+    CK_OBJECT_HANDLE made;
+    if (!kind->certificates) return;
+    begin_half(&changes[CERTIFIED]);
+    if (test_failing) return;
+    CHECK_RV(store_certificate(kind->ids[1], &made), CKR_OK);
+    if (!is_true(made, CKA_MODIFIABLE)) {
+        end();
+        return;
+    }
+    CHECK_RV(C_SetAttributeValue(session, made, &id, 1), CKR_TEMPLATE_INCONSISTENT);
+    id.pValue = (void *)(uintptr_t)&kind->ids[3];
+    CHECK_RV(C_SetAttributeValue(session, made, &id, 1), CKR_OK);
+    if (kind->sets & WRITTEN_ID)
+        CHECK_RV(C_SetAttributeValue(session, kept, &id, 1), CKR_ATTRIBUTE_VALUE_INVALID);
+    meet_anew(kind->user);
+    if (!test_failing) CHECK(signs_by_id(kind->ids[0], &kept_known));
+    end();
+}
+
+TEST(written_ids_of_other_keys_are_refused) { each_kind(rename_to_another); }
+
 // What a key is to want that no key of its card can: it is not made without that.
 static void ask_for_policies(void)
 {
@@ -940,6 +965,7 @@ int main(int argc, char **argv)
     RUN(written_certificates_and_data_are_read_after_an_insertion);
     RUN(written_certificates_are_compressed_or_refused);
     RUN(written_labels_and_ids_change);
+    RUN(written_ids_of_other_keys_are_refused);
     RUN(written_labels_that_are_taken_away);
     RUN(written_policies_that_no_key_has_are_refused);
     RUN(written_what_is_destroyed_is_gone);
