@@ -29857,12 +29857,12 @@ static st login_set_user_pin(struct reader *reader, struct token *token, bytes o
 }
 
 // The PUK sets a new PIN of the user's, in one transaction. Where it is uncertain whether the card
-// has one, it is asked first; one that VERIFY takes is proven before.
+// has one, it is asked first; one that VERIFY takes is proven before, unless somebody types it.
 static st login_unblock_once(struct card *card, struct token *token, bytes secret, bytes fresh,
                              struct scratch scratch)
 {
     struct credential *puk = login_puk(token);
-    if (puk->presented || puk->uncertain)
+    if (puk->uncertain || (puk->presented && secret.p))
         TRY(secret_login_puk(card, token, puk, secret, scratch));
     return secret_unblock(card, token, puk, card_pin(token), secret, fresh, scratch);
 }

@@ -924,11 +924,39 @@ static void pad_unblock_in_two(void)
     scene_end();
 }
 
+// C_SetPIN with SCARD11_UNBLOCK: the PUK is typed once, and the new PIN twice.
+static void pad_unblocks_by_set_pin(void)
+{
+    CK_SESSION_HANDLE session;
+    bool no_pad = kind->only_login || kind->types_no_puk;
+    C_Finalize(NULL);
+    CHECK_RV(scard11_configure("SCARD11_UNBLOCK", "set_pin"), CKR_OK);
+    CHECK_RV(begin_at(kind, BOTH, 0, 0), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    lock_pin(session);
+    if (test_failing) return;
+    type(kind->puk, "246802", "246802");
+    CHECK_RV(C_SetPIN(session, NULL, 0, NULL, 0), no_pad ? CKR_ARGUMENTS_BAD : CKR_OK);
+    CHECK_EQ(pad.entries, !no_pad);
+    CHECK_EQ(state(session), CKS_RW_PUBLIC_SESSION);
+    CHECK_EQ(pad.malformed, 0);
+    if (!no_pad) CHECK_RV(login(session, CKU_USER, "246802"), CKR_OK);
+    end_unblocking();
+}
+
+static bool pad_unblocks_in_two(void)
+{
+    return kind->make == make_esteid || kind->make == make_latvian || kind->make == make_openpgp;
+}
+
+static void pad_set_pin(void)
+{
+    if (!pad_unblocks_in_two()) pad_unblocks_by_set_pin();
+}
+
 static void pad_unblock_all(void)
 {
-    bool two = kind->make == make_esteid || kind->make == make_latvian ||
-        kind->make == make_openpgp;
-    two ? pad_unblock_in_two() : pad_unblock();
+    pad_unblocks_in_two() ? pad_unblock_in_two() : pad_unblock();
 }
 
 // At readers that do it in one control, in two, and in two with keys told between.
@@ -946,6 +974,8 @@ static void at_all_pads(void (*fn)(void))
 TEST(a_pad_logs_in)             { at_all_pads(pad_login); }
 TEST(a_pad_changes_the_pin)     { at_all_pads(pad_change); }
 TEST(a_pad_unblocks_the_pin)    { at_all_pads(pad_unblock_all); }
+
+TEST(a_pad_unblocks_by_set_pin) { on_all(pad_set_pin); }
 
 TEST(a_pad_in_two_with_half_of_it_is_none)
 {
@@ -1457,6 +1487,7 @@ int main(int argc, char **argv)
     RUN(a_pad_logs_in);
     RUN(a_pad_changes_the_pin);
     RUN(a_pad_unblocks_the_pin);
+    RUN(a_pad_unblocks_by_set_pin);
     RUN(a_pad_in_two_with_half_of_it_is_none);
     RUN(a_pad_encodes_as_iso_9564);
     RUN(readers_without_a_pad_for_it_take_no_null);

@@ -588,11 +588,11 @@ static void begin_anew_each(void)
 }
 
 // Wrong PINs until the card takes none, and their number; then wrong PUKs. The card counts them.
-static unsigned wrong_until_locked(CK_RV (*give)(void))
+static unsigned wrong_until_locked(CK_RV (*present)(void))
 {
     unsigned before = scene_card->tries_taken, n = 0;
-    CK_RV rv = give();
-    for (; rv == CKR_PIN_INCORRECT && n < 30; n++) rv = give();
+    CK_RV rv = present();
+    for (; rv == CKR_PIN_INCORRECT && n < 30; n++) rv = present();
     return rv == CKR_PIN_LOCKED ? scene_card->tries_taken - before : 0;
 }
 

@@ -168,6 +168,8 @@ mutant a_pair_with_two_ids 'opensc opensc_reads_what_was_broken_off' \
 mutant what_was_destroyed_keeps_its_memory 'written written_a_thousand_rounds_take_no_more_memory_than_ten' \
     arena_lots_drop 'arena->lots\[size\] = lot;' ''
 
+mutant a_puk_is_kept_before_the_card_is_met 'write write_piv_puk_after_the_management_key' \
+    login_meet 'if (card->link.conn .*' 'return ST_OK;'
 mutant a_call_leaves_its_scratch 'wiped wiped_keys_that_a_card_was_given' \
     slot_wipe_scratch 'mem_wipe(.*' ''
 mutant a_new_key_of_the_so_elsewhere 'wiped wiped_pins' \
