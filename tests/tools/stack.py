@@ -107,7 +107,7 @@ def arguments(function, up=2):
     return words
 
 
-OUTSIDE = ('app', 'secure')     # pointers in these are the application's, or are not set as yet
+OUTSIDE = ('app', 'now', 'tell', 'secure')      # pointers of that name, or in it, are the application's, or not set as yet
 
 
 def targets(line):
@@ -119,7 +119,7 @@ def targets(line):
         n = parts(code, begin + m.end() - 1)
         if choice:
             reached |= set(re.findall(r'\w+', choice)) & set(by_name)
-        elif owner in OUTSIDE:
+        elif owner in OUTSIDE or called in OUTSIDE:
             continue
         elif owner and called not in takes:
             known = len(reached)
