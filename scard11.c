@@ -20617,13 +20617,14 @@ static st myeidadmin_before(struct card *card, struct token *token, bool *same,
     return ST_OK;
 }
 
-// After a change, or what has come of one: what is in the table is what the card has, if no other
-// program had changed that before. Else the next search finds out.
+// After a change, or one that the card refused: what is in the table is what the card has, if no
+// other program had changed that before. Else the next search finds out.
 static st myeidadmin_after(struct card *card, struct token *token, bool same, st s)
 {
     struct myeid *myeid = token->state;
     u32 now = 0;
-    bool known = !s && same && !myeid_read_counter(card, &now);
+    bool told = !link_is_broken(s) && !link_is_error(s);
+    bool known = told && same && !myeid_read_counter(card, &now);
     if (known) myeid->counter = now;
     myeid->behind = !known;
     return s;

@@ -1126,8 +1126,9 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //   C_DestroyObject       Destroys session objects, and objects of a card that have
 //                         CKA_DESTROYABLE CK_TRUE; others of a card: CKR_ACTION_PROHIBITED. What
 //                         another program has put in the place of a certificate or of a key stays:
-//                         CKR_OBJECT_HANDLE_INVALID. A public key goes with its private key. As programs destroy both, the
-//                         handle of the one that went last is destroyed once more with CKR_OK.
+//                         CKR_OBJECT_HANDLE_INVALID. A public key goes with its private key. As
+//                         programs destroy both, the handle of the one that went last is destroyed
+//                         once more with CKR_OK.
 //   CKO_PROFILE           Each token has profile objects. Nothing changes them, and they are the
 //                         same at each insertion. A search for them sends no command, except the
 //                         first one on a PIV card, which looks for keys that need no PIN: 9E, or

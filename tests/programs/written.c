@@ -650,6 +650,53 @@ static void run_out_each(void)
 
 TEST(written_changes_meet_the_end_of_memory) { each_kind(run_out_each); }
 
+// ---- A full card ----
+
+static struct {
+    size_t (*apdu)(struct sim_card *, const uint8_t *, size_t, uint8_t *, size_t);
+    unsigned writes;
+} filled;
+
+// From the second command on that would put something on the card, it has no room.
+static size_t full_apdu(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp, size_t room)
+{
+    static const uint8_t writes[] = { 0xd6, 0xd7, 0xda, 0xdb, 0xe0, 0xe2 };     // UPDATE, PUT DATA, CREATE, APPEND
+    if (!memchr(writes, cmd[1], sizeof writes) || ++filled.writes < 2) return filled.apdu(card, cmd, n, rsp, room);
+    rsp[0] = 0x6a;
+    rsp[1] = 0x84;
+    return 2;
+}
+
+// A change that the card refuses halfway leaves the handles of all else as they were, also after the
+// next search, and no memory.
+static void be_full_for(const struct change *c)
+{
+    struct scard11_counters before = { 0 }, after;
+    begin_half(c);
+    if (test_failing) return;
+    filled.apdu = scene_card->apdu;
+    scene_card->apdu = full_apdu;
+    for (unsigned i = 0; i < 16 && !test_failing; i++) {
+        filled.writes = 0;
+        if (!c->run()) break;                       // it took no second one
+        CHECK(count(CKO_PUBLIC_KEY) && id_of(kept) == kind->ids[0] && id_of(kept_public) == kind->ids[0]);
+        CHECK_RV(scard11_stats(0, &after), CKR_OK);
+        if (i == 9) before = after;
+        if (i > 9) CHECK_EQ(after.card_memory, before.card_memory);
+    }
+    scene_card->apdu = filled.apdu;
+    if (test_failing) printf("    %s\n", c->name);
+    end();
+}
+
+static void be_full(void)
+{
+    for (size_t i = 0; i < CHANGES && !test_failing; i++)
+        if (changes[i].can()) be_full_for(&changes[i]);
+}
+
+TEST(written_changes_that_a_full_card_refuses_leave_the_rest) { each_kind(be_full); }
+
 // ---- Another program ----
 
 // Its SELECT comes before each transaction.
@@ -978,6 +1025,7 @@ int main(int argc, char **argv)
     RUN(written_changes_are_broken_off_at_each_command);
     RUN(written_long_entries_are_broken_off_at_each_command);
     RUN(written_changes_meet_the_end_of_memory);
+    RUN(written_changes_that_a_full_card_refuses_leave_the_rest);
     RUN(written_changes_are_made_after_another_program_s_select);
     RUN(written_by_another_program_meanwhile_is_kept);
     RUN(written_by_another_program_a_moment_ago_is_not_overwritten);
