@@ -96,6 +96,8 @@ static void search_for_secret(const uint8_t *p, size_t n)
     uint8_t turned[512];
     for (size_t i = 0; i < n; i++) turned[i] = p[n - 1 - i];
     for (size_t at = 0; at + WINDOW <= n; at += WINDOW) search_for(p + at), search_for(turned + at);
+    memset(turned, 0, sizeof turned);   // this process may not have it either
+    __asm__ volatile("" : : "r"(turned) : "memory");
 }
 
 static void add_number(CK_ATTRIBUTE_TYPE type, const mbedtls_mpi *number, size_t size, bool secret)
