@@ -4630,12 +4630,15 @@ static u32 link_more(const struct link *link)
     return ((link->sw - 1u) & 0xff) + 1;
 }
 
-// Sends one command, and once more if the card says that it wants another Le: cmd has that then.
+// Sends one command, and once more if the card says that it wants another Le: cmd has that then. A
+// header alone has no length that could be wrong, and is not sent twice: DELETE FILE would delete
+// what the current file is in.
 static st link_transmit_le(struct link *link, struct apdu *cmd, struct buf *rsp)
 {
     size_t start = rsp->n;
+    bool header = !cmd->le && !cmd->data.n;
     TRY(link_transmit(link, cmd, rsp));
-    if (link->sw >> 8 != SW1_WRONG_LE) return ST_OK;
+    if (link->sw >> 8 != SW1_WRONG_LE || header) return ST_OK;
     cmd->le = link_more(link);
     buf_rewind(rsp, start);
     return link_transmit(link, cmd, rsp);

@@ -109,6 +109,20 @@ TEST(link_asks_again_with_the_right_le)
     link_over();
 }
 
+// DELETE FILE, sent twice, would delete the DF that the file was in.
+TEST(link_sends_a_header_alone_once)
+{
+    static const char *const lines[] = { "a0e40000 > 6c00", "00a40000 02 3f00 > 6c02", "00a40000 02 3f00 02 > 0102 9000",
+        NULL };
+    struct buf rsp;
+    link_open_script(lines);
+    if (test_failing) return;
+    CHECK_ST(link_try((struct apdu){ .cla = 0xa0, .ins = 0xe4 }, &rsp), 0x6c00);
+    CHECK_ST(link_try((struct apdu){ .ins = 0xa4, .data = BYTES(0x3f, 0) }, &rsp), ST_OK);
+    CHECK_BYTES(rsp.p, rsp.n, "0102");
+    link_over();
+}
+
 TEST(link_chains_what_a_short_command_cannot_hold)
 {
     static u8 data[600];
@@ -875,6 +889,7 @@ static void test_link(void)
     RUN(link_collects_with_the_class_of_the_standard);
     RUN(link_stops_when_it_has_enough);
     RUN(link_asks_again_with_the_right_le);
+    RUN(link_sends_a_header_alone_once);
     RUN(link_chains_what_a_short_command_cannot_hold);
     RUN(link_a_chain_of_others_is_ended);
     RUN(link_a_chain_ends_where_the_card_says_no);
