@@ -1008,7 +1008,8 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         wrong, which costs a try. Until then the PUK is kept, in a page that is
 //                         not swapped out where there is one. It is wiped at logout, when the last
 //                         session closes, at removal, at a reset, and by a C_InitPIN that finds it
-//                         wrong.
+//                         wrong. A forked child has a copy of it until exec, and of what another
+//                         thread's call was given at the time: a PIN, or a key for the card.
 //   Pinpads               CKF_PROTECTED_AUTHENTICATION_PATH is set if the reader has a pinpad that
 //                         can take the user PIN. If pPin is NULL, the PIN is entered there, in
 //                         C_Login (all three users), C_InitPIN and C_SetPIN (both PINs NULL). It is
@@ -1112,6 +1113,10 @@ int scard11_reader_control(void *conn, uint32_t feature, const uint8_t *in, size
 //                         The key is never kept and never logged, and CKA_EXTRACTABLE CK_TRUE or
 //                         CKA_SENSITIVE CK_FALSE are CKR_TEMPLATE_INCONSISTENT. The public half
 //                         comes with it as an object of its own.
+//                         What fits: SCARD11_CARD_MEMORY is for the card and its session objects.
+//                         In 1 MiB there are some 490 data objects or 240 AES keys; then it is
+//                         CKR_DEVICE_MEMORY. Of PKCS#15 directories 256 entries are taken, and
+//                         the log says that there are more; objects are 4,096 at most.
 //   C_CopyObject          Copies session objects whole; with CKA_TOKEN CK_TRUE in the template onto
 //                         the card, as C_CreateObject does. Objects of the card have CKA_COPYABLE
 //                         CK_FALSE: CKR_ACTION_PROHIBITED. A private object is not copied into a
