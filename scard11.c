@@ -13195,12 +13195,16 @@ static void pivkey_forget(struct card *card, struct token *token,
 static bool pivkey_is_shown(bytes container, bool part, const struct x509 *shown,
                             struct scratch scratch)
 {
+    struct x509 now;
     bytes der;
     st s = part ? tlv_open_some(container, true, PIVKEY_TAG_CERTIFICATE, &der)
                 : pivkey_open_certificate(container, &scratch, &der);
-    if (s || !shown) return false;
-    size_t n = der.n < shown->whole.n ? der.n : shown->whole.n;
-    return n && bytes_equal(bytes_head(der, n), bytes_head(shown->whole, n));
+    if (s || !shown || x509_parse_some(der, part, &now)) return false;
+    if (!part && shown->whole.n) return bytes_equal(now.whole, shown->whole);
+    return bytes_equal(now.serial, shown->serial) && bytes_equal(now.issuer, shown->issuer) &&
+           bytes_equal(now.not_before, shown->not_before) &&
+           bytes_equal(now.not_after, shown->not_after) &&
+           bytes_equal(now.subject, shown->subject) && bytes_equal(now.spki, shown->spki);
 }
 
 // Is a key the one that is shown, or are there none?

@@ -339,6 +339,30 @@ TEST(piv_a_second_look_leaves_another_program_s_login) { for_kinds(look_again); 
 // ---- One model each ----
 
 // Whatever else a model does: its token, a login and a signature of 9A.
+// What a later search finds to be as it was keeps its handle, of however much of it was read.
+TEST(piv_a_later_search_leaves_the_handles_of_what_is_the_same)
+{
+    static const struct sim_piv_options some[] = {
+        { .n_keys = 0 }, { .extended = true }, { .pieces = true }, { .pieces = true, .yubikey = true } };
+    static const CK_OBJECT_CLASS classes[] = { CKO_PUBLIC_KEY, CKO_CERTIFICATE };
+    for (size_t i = 0; i < sizeof some / sizeof *some && !test_failing; i++) {
+        CK_SESSION_HANDLE session = 0;
+        CHECK_RV(scard11_configure("SCARD11_BELIEVED", "0"), CKR_OK);
+        CHECK_RV(scene_begin(&some[i]), CKR_OK);
+        CHECK_RV(scene_open(&session), CKR_OK);
+        for (CK_BYTE id = 1; id <= 4 && !test_failing; id++) {
+            for (size_t c = 0; c < 2 && !test_failing; c++) {
+                CK_OBJECT_HANDLE first, later;
+                CHECK_RV(scene_find(session, classes[c], id, &first), CKR_OK);
+                CHECK_RV(scene_find(session, classes[c], id, &later), CKR_OK);
+                CHECK(first && first == later);
+            }
+        }
+        scene_end();
+        CHECK_RV(scard11_configure("SCARD11_BELIEVED", "4294967295"), CKR_OK);
+    }
+}
+
 TEST(piv_models_sign_with_9a)
 {
     static const struct sim_piv_key two[] = { { 0x9a, SIM_RSA2048A, false, false, 0 },
@@ -746,6 +770,7 @@ int main(int argc, char **argv)
     if (SCARD11_ANSWER > 258) RUN(piv_budgets);
     RUN(piv_a_look_leaves_another_program_s_login);
     RUN(piv_a_second_look_leaves_another_program_s_login);
+    RUN(piv_a_later_search_leaves_the_handles_of_what_is_the_same);
     RUN(piv_models_sign_with_9a);
     RUN(piv_a_missed_touch_costs_no_login);
     RUN(piv_a_simple_pin_is_refused);
