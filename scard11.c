@@ -1642,6 +1642,15 @@ static st x509_parse(bytes der, struct x509 *out)
     return x509_parse_some(der, false, out);
 }
 
+// Is what a card gave the certificate that is known (empty: none that can be used)? More may follow
+// it.
+static bool x509_is_known(bytes given, bytes known)
+{
+    struct x509 x509;
+    bool usable = !x509_parse(given, &x509);
+    return bytes_equal(usable ? x509.whole : BYTES_NONE, known);
+}
+
 // The value of an extension, by the last byte of its OID below 2.5.29 (id-ce); empty: not there.
 static bytes x509_extension(const struct x509 *x509, u8 number)
 {
@@ -15703,7 +15712,7 @@ static st openpgpkey_look_certificate(struct card *card, struct token *token, u3
     st s = openpgpkey_get_certificate(card, token, i, scratch, &der);
     if (link_is_broken(s)) return s;
     if (s && s != ST_NOT_FOUND) return ST_OK;
-    if (bytes_equal(der, object ? object->value : BYTES_NONE)) return ST_OK;
+    if (x509_is_known(der, object ? object->value : BYTES_NONE)) return ST_OK;
     os_log("%s: another program changed the certificate of key %u", card->link.name, i + 1);
     TRY(card_may_forget(card));
     openpgpkey_certify(key, NULL);
@@ -16814,7 +16823,7 @@ static st openpgpadmin_erase_certificate(struct card *card, struct object *objec
     bytes der = BYTES_NONE;
     st s = openpgpkey_get_certificate(card, object->token, object->ref - 1, scratch, &der);
     if (s && s != ST_NOT_FOUND) return s;
-    if (!bytes_equal(der, object->value)) return ST_NO_OBJECT;  // another program was faster
+    if (!x509_is_known(der, object->value)) return ST_NO_OBJECT;    // another program was faster
     TRY(openpgpadmin_put_certificate(card, object->token, object->ref - 1, BYTES_NONE, scratch));
     openpgpkey_certify(key, NULL);
     card_drop(card, object);
@@ -18219,15 +18228,13 @@ static st schsm_look_certificate(struct card *card, struct token *token, struct 
     struct p15_value file = { .path = { .file = BYTES(SCHSM_CERT, key->reference) } };
     const struct p15_certificate *cert = schsm_certificate_in(token, SCHSM_CERT, key->reference);
     bytes content, shown = cert && cert->object ? cert->object->value : BYTES_NONE;
-    struct x509 x509;
     *same = true;
     if (!(*old & bit) || !(schsm->has[key->reference] & SCHSM_READ_CERT)) return ST_OK;
     st s = p15file_read_value(card, token, &file, P15_OBJECT, &scratch, &content);
     if (link_is_broken(s)) return s;
     *old &= (u8)~bit;
     if (schsm_in_passing(s)) return ST_OK;
-    bool is = !s && !x509_parse(content, &x509);
-    *same = bytes_equal(is ? x509.whole : BYTES_NONE, shown);
+    *same = x509_is_known(s ? BYTES_NONE : content, shown);
     return ST_OK;
 }
 
@@ -21940,8 +21947,7 @@ static st gids_look_certificate(struct card *card, struct token *token,
     if (link_is_broken(s)) return s;
     if (!s) s = gids_open_certificate(value, &scratch, &der);
     container->old = false;
-    bytes shown = container->x509 ? container->x509->whole : BYTES_NONE;
-    if (!bytes_equal(s ? BYTES_NONE : der, shown)) gids_seek_again(card, container);
+    if (s || !x509_is_known(der, container->x509->whole)) gids_seek_again(card, container);
     return ST_OK;
 }
 

@@ -183,6 +183,38 @@ TEST(write_openpgp_begins_a_blocked_card_anew)
     }
 }
 
+// A card that gives a certificate with bytes behind it, as they were stored by another program.
+static size_t (*pgp_apdu)(struct sim_card *, const uint8_t *, size_t, uint8_t *, size_t);
+
+static size_t pgp_padded(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp, size_t room)
+{
+    size_t got = pgp_apdu(card, cmd, n, rsp, room);
+    if (cmd[1] != 0xca || cmd[2] != 0x7f || cmd[3] != 0x21 || got <= 2 || got + 2 > room) return got;
+    memmove(rsp + got, rsp + got - 2, 2);
+    rsp[got - 2] = rsp[got - 1] = 0;
+    return got + 2;
+}
+
+TEST(write_openpgp_deletes_a_certificate_that_something_follows)
+{
+    CK_OBJECT_HANDLE certificate = 0;
+    begin_pgp(&(struct sim_openpgp_options){ .reset_code = true }, "12345678");
+    if (test_failing) return;
+    pgp_apdu = scene_card->apdu;
+    scene_card->apdu = pgp_padded;
+    for (CK_BYTE id = 1; id <= 3; id++) {
+        CHECK_RV(scene_find(session, CKO_CERTIFICATE, id, &certificate), CKR_OK);
+        CHECK(certificate);
+        CHECK_RV(C_DestroyObject(session, certificate), CKR_OK);
+    }
+    scene_card->apdu = pgp_apdu;
+    CHECK_RV(C_Finalize(NULL), CKR_OK);
+    CHECK_RV(C_Initialize(NULL), CKR_OK);
+    CHECK_RV(scene_open(&session), CKR_OK);
+    CHECK_EQ(count(CKO_CERTIFICATE), 0);
+    scene_end();
+}
+
 // Pulled at each command of it: the card has what it had; or it was ended, and goes on; or PW3 is the
 // one of a new card.
 TEST(write_openpgp_init_is_broken_off)
@@ -227,6 +259,7 @@ TEST(write_openpgp_init_is_broken_off)
     RUN(write_openpgp_of_an_old_card);                  \
     RUN(write_openpgp_policies);                        \
     RUN(write_openpgp_data);                            \
+    RUN(write_openpgp_deletes_a_certificate_that_something_follows); \
     RUN(write_openpgp_begins_a_card_anew);              \
     RUN(write_openpgp_begins_a_blocked_card_anew);      \
     RUN(write_openpgp_init_is_broken_off)

@@ -160,7 +160,11 @@ mutant what_was_left_stays 'write write_schsm_what_was_left' \
 mutant what_a_card_has_is_believed_for_ever 'written written_by_another_program_is_shown_by_the_next_search' \
     card_is_old 'if (os_now_ms() - look->ms < card_believed_ms) ' ''
 mutant a_certificate_is_known_by_its_header 'written written_by_another_program_is_shown_by_the_next_search' \
-    pivkey_is_shown 'size_t n = .*' 'size_t n = 2;'
+    pivkey_is_shown 'if (!part .*' 'return true;'
+mutant a_part_of_a_certificate_is_never_known 'piv_cards piv_a_later_search' \
+    pivkey_is_shown 'bytes_equal(now.serial, shown->serial)' 'false'
+mutant a_certificate_is_known_with_what_follows_it 'write write_openpgp_deletes_a_certificate' \
+    x509_is_known 'usable ? x509.whole' 'usable ? given'
 mutant listed_before_it_is_whole 'write write_schsm_pair_that_was_never_ended' \
     schsmadmin_make 'bytes first = .*' 'bytes first = object->entry;'
 mutant a_pair_with_two_ids 'opensc opensc_reads_what_was_broken_off' \
