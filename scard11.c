@@ -18488,6 +18488,7 @@ static st schsm_mac(struct card *card, struct object *object, bytes in, struct s
 #if SCARD11_SCHSM
 
 #if SCARD11_WRITE
+#define SCHSMADMIN_FILE_MAX 16384       // bytes; no file of such a card has as many
 #define SCHSMADMIN_INS_GENERATE 0x46
 #define SCHSMADMIN_INS_SECRET   0x48
 #define SCHSMADMIN_INS_BEGIN    0x50    // INITIALIZE DEVICE
@@ -19117,6 +19118,7 @@ static st schsmadmin_replace(struct card *card, u8 number, bytes before, bytes c
                              struct scratch scratch)
 {
     size_t longer = before.n > content.n ? before.n - content.n : 0;
+    if (longer > SCHSMADMIN_FILE_MAX) return ST_PROTOCOL;
     struct buf whole = scratch_buf(&scratch, content.n + longer);
     buf_put(&whole, content);
     buf_fill(&whole, 0, longer);
