@@ -220,10 +220,15 @@ static int connect_to(struct tls *t, struct key *key, char **argv)
     if (!e) e = setup_key(&t->pk, key);
     if (!e) e = mbedtls_ssl_config_defaults(&t->config, MBEDTLS_SSL_IS_CLIENT,
                                     MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+#if MBEDTLS_VERSION_NUMBER >= 0x03020000
+    mbedtls_ssl_conf_min_tls_version(&t->config, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_max_tls_version(&t->config, MBEDTLS_SSL_VERSION_TLS1_2);
+#else
     mbedtls_ssl_conf_min_version(&t->config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);      // TLS 1.2
     mbedtls_ssl_conf_max_version(&t->config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
     mbedtls_ssl_conf_rng(&t->config, random_bytes, key);
     mbedtls_ssl_conf_ca_chain(&t->config, &t->authorities, NULL);
     if (!e) e = mbedtls_ssl_conf_own_cert(&t->config, &t->own, &t->pk);
