@@ -6453,7 +6453,7 @@ static st place_set_environment(struct card *card, u8 p1, u8 p2, bytes content, 
  * other card has; nor after this process has changed the card, or seen that something is not so.
  * ==============================================================================================*/
 
-#define CACHE_HEAD (1 + CARD_DIGEST)    // before what is kept: how it came, and its digest
+#define CACHE_HEAD (CARD_DIGEST + 1)    // before what is kept: a digest, and how it came
 
 static struct {
     os_shared owner;                // the process whose C_Initialize opened it; 0: it is closed
@@ -6534,12 +6534,26 @@ static bool cache_name(const struct card *card, const struct token *token, bytes
     return true;
 }
 
-// Is it what was kept, whole?
-static bool cache_is_whole(bytes kept)
+// The digest of what is kept under a name, and of how it came.
+static st cache_digest(const struct cache_names *names, u8 how, bytes content,
+                       struct scratch scratch, u8 digest[CARD_DIGEST])
+{
+    bytes item = bytes_text(names->item);
+    struct buf b = scratch_buf(&scratch, item.n + 1 + content.n);
+    buf_put(&b, item);
+    buf_put8(&b, how);
+    buf_put(&b, content);
+    return b.full ? ST_HOST_MEMORY : place_digest(buf_bytes(&b), digest);
+}
+
+// Is it what was kept under that name, whole?
+static bool cache_is_whole(const struct cache_names *names, bytes kept, struct scratch scratch)
 {
     u8 digest[CARD_DIGEST];
-    if (kept.n < CACHE_HEAD || place_digest(bytes_from(kept, CACHE_HEAD), digest)) return false;
-    return !memcmp(kept.p + 1, digest, sizeof digest);
+    if (kept.n < CACHE_HEAD) return false;
+    bytes content = bytes_from(kept, CACHE_HEAD);
+    if (cache_digest(names, kept.p[CARD_DIGEST], content, scratch, digest)) return false;
+    return !memcmp(kept.p, digest, sizeof digest);
 }
 
 // Finds what an earlier process read, in scratch. how: as it was kept.
@@ -6555,8 +6569,8 @@ static bool cache_find(struct card *card, const struct token *token, bytes count
     if (!n || n > room.cap) return false;
     room.n = n;
     bytes kept = scratch_keep(&rest, &room);
-    if (!cache_is_whole(kept)) return false;
-    *how = *kept.p;
+    if (!cache_is_whole(&names, kept, rest)) return false;
+    *how = kept.p[CARD_DIGEST];
     *content = bytes_from(kept, CACHE_HEAD);
     *scratch = rest;
     card->recalled |= !count.n;
@@ -6570,10 +6584,10 @@ static void cache_keep(const struct card *card, const struct token *token, bytes
     struct cache_names names;
     u8 digest[CARD_DIGEST];
     if (!cache_name(card, token, count, place, scratch, &names)) return;
+    if (cache_digest(&names, how, content, scratch, digest)) return;
     struct buf b = scratch_buf(&scratch, CACHE_HEAD + content.n);
-    if (place_digest(content, digest)) return;
-    buf_put8(&b, how);
     buf_put(&b, bytes_of(digest, sizeof digest));
+    buf_put8(&b, how);
     buf_put(&b, content);
     if (!b.full)
         cache_of.now.store(cache_of.now.context, names.card, names.item, b.p, (unsigned long)b.n);
@@ -10017,7 +10031,7 @@ static st p15object_read_data(struct card *card, struct object *object, struct s
 {
     bytes value;
     object->unread = true;
-    st s = p15file_read_value(card, object->token, object->state, P15_ANY, &scratch, &value);
+    st s = p15dir_read_value(card, object->token, object->state, P15_ANY, &scratch, &value);
     if (link_is_broken(s) || s == ST_NOT_LOGGED_IN || link_is_error(s)) return s;
     object->value = s ? BYTES_NONE : arena_copy(&card->arena, value);
     if (!s && value.n && !object->value.p) return ST_ARENA_FULL;

@@ -313,6 +313,8 @@ mutant kept_what_a_login_shows 'cached cached_what_a_login_shows' \
     p15dir_read_value '!place_has_login(card, token) \&\& ' ''
 mutant kept_and_damaged 'unit cache' \
     cache_is_whole 'return !memcmp.*' 'return true;'
+mutant kept_under_another_name 'cached cached_what_was_damaged' \
+    cache_digest 'buf_put(\&b, item);' ''
 mutant kept_by_a_childs_parent 'cached cached_a_child' \
     cache_is_on ' \&\& owner == os_pid()' '' cache_abandon 'cache_want(NULL)' '(void)0' cache_abandon 'cache_close();' ''
 

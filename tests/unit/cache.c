@@ -81,7 +81,7 @@ TEST(cache_believes_nothing_damaged)
 {
     cache_begin();
     cache_keeps("1", "a", 7, "content");
-    for (size_t i = 1; i < cache_kept_n; i++) {
+    for (size_t i = 0; i < cache_kept_n; i++) {
         cache_kept[i] ^= 1;
         CHECK(cache_finds("1", "a", 7, NULL));
         cache_kept[i] ^= 1;
