@@ -9319,7 +9319,7 @@ static st p15token_random(struct card *card, struct token *token, u8 *out, size_
  *
  * Owns    which object an entry becomes; the public half of keys, wherever it is found; what
  *         drivers call to list objects and to read one
- * Uses    >>tlv >>x509 >>alg >>cipher >>link >>card >>place >>p15entry >>p15alg >>p15 >>p15file
+ * Uses    >>tlv >>x509 >>alg >>cipher >>link >>card >>place >>p15entry >>p15alg >>p15
  *         >>p15dir >>p15token
  * Names   p15object_
  * Specs   ISO/IEC 7816-15 (PrKDF, PuKDF, SKDF, CDF, DODF)
