@@ -7448,13 +7448,12 @@ static void trial_tell(const struct trial *trial)
     if (trial->object->touch >= SCARD11_TOUCH_ALWAYS) notice_begin(notice, SCARD11_NOTICE_TOUCH);
 }
 
-// It was used. What is told of it is over.
-static bool trial_is_done(const struct trial *trial)
+// It was used: what is told of it is over.
+static void trial_tell_over(const struct trial *trial)
 {
     struct notice *notice = trial->card->link.notice;
     if (trial->object->touch >= SCARD11_TOUCH_ALWAYS) notice_done(notice);
     notice_use(notice, 0);
-    return false;
 }
 
 // Before the first attempt: it is made on trust if the card is where the key is, as far as we know,
@@ -7491,14 +7490,12 @@ static void trial_check(struct trial *trial)
         trial->s = cache_refute(card, trial->object->token);
 }
 
-// Is there something to do: the first attempt, or another one for certain, because the one on trust
-// may have gone to another application? Else trial->s is what came of it.
-static bool trial_next(struct trial *trial)
+// Is there to be another attempt, for certain, because the one on trust may have gone to another
+// application? Then the card goes to the key.
+static bool trial_again(struct trial *trial)
 {
     struct card *card = trial->card;
-    if (!trial->begun) return trial_begin(trial);
-    trial_check(trial);
-    if (trial->again || trial->certain || !trial_may_be_lost(trial->s)) return trial_is_done(trial);
+    if (trial->again || trial->certain || !trial_may_be_lost(trial->s)) return false;
     os_log("%s: what was sent on trust failed (%04x): making sure", card->link.name,
            (unsigned)trial->s);
     trial->again = true;
@@ -7506,7 +7503,17 @@ static bool trial_next(struct trial *trial)
     card->mse_len = 0;
     trial->s = place_go_to(card, trial->object->token, &trial->place, trial->scratch);
     trial->certain = true;
-    return !trial->s || trial_is_done(trial);
+    return !trial->s;
+}
+
+// Is there something to do: the first attempt, or another one? Else trial->s is what came of it.
+static bool trial_next(struct trial *trial)
+{
+    if (!trial->begun) return trial_begin(trial);
+    trial_check(trial);
+    if (trial_again(trial)) return true;
+    trial_tell_over(trial);
+    return false;
 }
 
 /* ================================================================================================

@@ -187,6 +187,37 @@ TEST(write_schsm_certificates)
     scene_end();
 }
 
+// A card that reads what stands in a certificate's place without an end: nothing of that is written over.
+static size_t (*hsm_apdu)(struct sim_card *, const uint8_t *, size_t, uint8_t *, size_t);
+
+static size_t hsm_endless(struct sim_card *card, const uint8_t *cmd, size_t n, uint8_t *rsp, size_t room)
+{
+    bool certificate_read = cmd[1] == 0xb1 && cmd[2] == 0xce, extended = n > 7 && !cmd[4];
+    size_t most = extended ? 65536 : 256;
+    if (!certificate_read || room < most + 2) return hsm_apdu(card, cmd, n, rsp, room);
+    memset(rsp, 0x30, most);
+    memcpy(rsp, (const uint8_t[]){ 0x30, 3, 2, 1, 0 }, 5);
+    memcpy(rsp + most, (const uint8_t[]){ 0x90, 0 }, 2);
+    return most + 2;
+}
+
+TEST(write_schsm_a_certificate_in_the_place_of_what_has_no_end)
+{
+    CK_OBJECT_HANDLE made;
+    hsm_begin(&(struct sim_schsm_options){ .two = true });
+    if (test_failing) return;
+    CHECK_RV(make(&makes[P_256], 0x30), CKR_OK);
+    certificate_n = issue(public_key, certificate, sizeof certificate);
+    unsigned before = hsm_file(0xce03)->data[1];
+    hsm_apdu = scene_card->apdu;
+    scene_card->apdu = hsm_endless;
+    CHECK_RV(store_certificate(0x30, &made), CKR_DEVICE_ERROR);
+    scene_card->apdu = hsm_apdu;
+    CHECK(hsm_file(0xce03) && hsm_file(0xce03)->data[1] == before);
+    CHECK_RV(store_certificate(0x30, &made), CKR_OK);
+    scene_end();
+}
+
 static CK_RV hsm_store(const char *name, bool private, const void *value, size_t n,
                        CK_OBJECT_HANDLE *made)
 {
@@ -671,6 +702,7 @@ TEST(write_schsm_unwrapping_is_broken_off)
     RUN(write_schsm_keys_leave_wrapped);                                                         \
     RUN(write_schsm_aes_keys_leave_wrapped);                                                     \
     RUN(write_schsm_cards_that_do_not_wrap);                                                     \
+    RUN(write_schsm_a_certificate_in_the_place_of_what_has_no_end);                               \
     RUN(write_schsm_wrapped_keys_that_are_none);                                                 \
     RUN(write_schsm_wrapped_with_what_is_another_key_s);                                         \
     RUN(write_schsm_unwrapping_is_broken_off)

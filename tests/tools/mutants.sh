@@ -165,6 +165,8 @@ mutant a_part_of_a_certificate_is_never_known 'piv_cards piv_a_later_search' \
     pivkey_is_shown 'bytes_equal(now.serial, shown->serial)' 'false'
 mutant a_certificate_is_known_with_what_follows_it 'write write_openpgp_deletes_a_certificate' \
     x509_is_known 'usable ? x509.whole' 'usable ? given'
+mutant zeros_over_what_has_no_end 'write write_schsm_a_certificate_in_the_place' \
+    schsmadmin_replace 'if (longer > .*' ''
 mutant listed_before_it_is_whole 'write write_schsm_pair_that_was_never_ended' \
     schsmadmin_make 'bytes first = .*' 'bytes first = object->entry;'
 mutant a_pair_with_two_ids 'opensc opensc_reads_what_was_broken_off' \
@@ -280,7 +282,7 @@ mutant trial_takes_what_it_cannot_tell 'unit trial' \
 mutant trial_of_rsa_by_its_name 'unit trial' \
     trial_needs_no_check ' \&\& trial->object->key->type != ALG_RSA' ''
 mutant trial_for_certain_without_going_there 'unit trial' \
-    trial_next 'trial->s = place_go_to(.*' 'trial->s = ST_OK;'
+    trial_again 'trial->s = place_go_to(.*' 'trial->s = ST_OK;'
 mutant certain_of_another_key 'chips chips_whose_keys_another_program_swaps' \
     openpgpkey_set_key 'trial->again || unchecked' 'trial->again'
 
