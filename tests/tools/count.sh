@@ -8,6 +8,15 @@ passed=0 failed=0
 at() {          # at <the case that begins>
     [ -z "${TEST_AT:-}" ] || echo "$((passed + ${passed_before:-0})) $((failed + ${failed_before:-0})) $*" >> "$TEST_AT"
 }
+try() {         # try <what> <command...>: its output goes to $dir/out.txt
+    what=$1; shift
+    at "$what"
+    if "$@" > "$dir/out.txt" 2>&1; then passed=$((passed + 1)); echo "$what"; return; fi
+    failed=$((failed + 1))
+    echo "failed: $what"
+    grep -v 'passed, \|^ok' "$dir/out.txt" | sed 's/^/    /' | tail -n 20
+    return 1
+}
 sum_up() {
     at ''
     echo "$passed passed, $failed failed"

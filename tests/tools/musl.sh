@@ -14,16 +14,6 @@ dir=$OUT/musl cc=${MUSL_CC:-musl-gcc}
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic -Werror'
 mkdir -p "$dir/lib" "$dir/o"
 
-try() {         # try <what> <command...>: its output goes to a file
-    what=$1; shift
-    at "$what"
-    if "$@" > "$dir/out.txt" 2>&1; then passed=$((passed + 1)); echo "$what"; return; fi
-    failed=$((failed + 1))
-    echo "failed: $what"
-    grep -v 'passed, \|^ok' "$dir/out.txt" | sed 's/^/    /' | tail -n 20
-    return 1
-}
-
 # ---- mbedTLS and zlib ----
 
 mbedtls=${MBEDTLS_SOURCE:-$dir/mbedtls} zlib=${ZLIB_SOURCE:-$dir/zlib}

@@ -15,16 +15,6 @@ dir=$OUT/windows cc=x86_64-w64-mingw32-gcc
 warn='-std=c99 -Wall -Wextra -Wconversion -Wshadow -Wundef -Wstrict-prototypes -pedantic -Werror'
 mkdir -p "$dir/mbedtls" "$dir/o"
 
-try() {         # try <what> <command...>: its output goes to a file
-    what=$1; shift
-    at "$what"
-    if "$@" > "$dir/out.txt" 2>&1; then passed=$((passed + 1)); echo "$what"; return; fi
-    failed=$((failed + 1))
-    echo "failed: $what"
-    grep -v 'passed, \|^ok' "$dir/out.txt" | sed 's/^/    /' | tail -n 20
-    return 1
-}
-
 # ---- mbedTLS ----
 
 fetch() {       # Debian's source package, without a change of this machine's lists
