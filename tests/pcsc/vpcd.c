@@ -126,23 +126,6 @@ static void refuse(const char *option)
     exit(2);
 }
 
-// The data object with the certificate of a file: 53 { 70 certificate, 71 not compressed, FE }.
-static void load_9a(struct sim_piv_options *o, const char *path)
-{
-    static uint8_t object[8192];
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(object + 8, 1, sizeof object - 13, f) : 0, all = n + 9;
-    if (!f || n < 256) { fprintf(stderr, "vpcd: no certificate in %s\n", path); exit(2); }
-    fclose(f);
-    const uint8_t head[] = { 0x53, 0x82, (uint8_t)(all >> 8), (uint8_t)all, 0x70, 0x82,
-                             (uint8_t)(n >> 8), (uint8_t)n };
-    memcpy(object, head, sizeof head);
-    memcpy(object + 8 + n, "\x71\x01\x00\xfe", 5);
-    o->object = object;
-    o->object_len = n + 13;
-    o->object_tag = 0x5fc105;
-}
-
 static int print_certificate(const char *type)
 {
     size_t n;
@@ -184,7 +167,7 @@ static struct sim_card *make_piv(int argc, char **argv, bool swap)
         else if (!strcmp(a, "ec")) { o.keys = ec; o.n_keys = 4; }
         else if (!strcmp(a, "no-9e")) { o.keys = without_9e; o.n_keys = 3; }
         else if (!strcmp(a, "gzip")) { o.keys = packed; o.n_keys = 4; }
-        else if (!strncmp(a, "9a=", 3)) load_9a(&o, a + 3);
+        else if (!strncmp(a, "9a=", 3)) { if (!sim_piv_load_9a(&o, a + 3)) refuse(a); }
         else if (strcmp(a, "app-pin")) refuse(a);
     }
     o.second ^= swap;

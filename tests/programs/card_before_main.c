@@ -31,22 +31,6 @@ static void *stage_events(void *unused)
     return NULL;
 }
 
-static void stage_9a(struct sim_piv_options *o, const char *path)
-{
-    static uint8_t object[8192];
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(object + 8, 1, sizeof object - 13, f) : 0, all = n + 9;
-    if (!f || n < 256) { fprintf(stderr, "stage: no certificate in %s\n", path); exit(1); }
-    fclose(f);
-    const uint8_t head[] = { 0x53, 0x82, (uint8_t)(all >> 8), (uint8_t)all, 0x70, 0x82,
-                             (uint8_t)(n >> 8), (uint8_t)n };
-    memcpy(object, head, sizeof head);
-    memcpy(object + 8 + n, "\x71\x01\x00\xfe", 5);
-    o->object = object;
-    o->object_len = n + 13;
-    o->object_tag = 0x5fc105;
-}
-
 __attribute__((constructor)) static void stage_begin(void)
 {
     static const struct sim_piv_key ec_keys[] = { { .ref = 0x9a, .key = SIM_P384A },
@@ -60,7 +44,8 @@ __attribute__((constructor)) static void stage_begin(void)
         options.keys = ec_keys;
         options.n_keys = 2;
     }
-    if (getenv("STAGE_9A")) stage_9a(&options, getenv("STAGE_9A"));
+    const char *file = getenv("STAGE_9A");
+    if (file && !sim_piv_load_9a(&options, file)) { fprintf(stderr, "stage: no certificate in %s\n", file); exit(1); }
     stage_card = sim_piv_new(&options);
     stage_reader = sim_reader_add("Simulated Reader 00 00");
     if (!strcmp(stage, "pinpad")) sim_pinpad_fit(stage_reader, &pad, 1u << SIM_PAD_VERIFY, 4, 8);

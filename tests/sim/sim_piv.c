@@ -6,6 +6,7 @@
 #include "sim_piv.h"
 #include <mbedtls/aes.h>
 #include <mbedtls/des.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -1169,6 +1170,24 @@ int sim_piv_puk_tries(const struct sim_card *card) { return ((const struct piv *
 void sim_piv_miss_touches(struct sim_card *card, unsigned n)
 {
     ((struct piv *)card)->missed_touches = n;
+}
+
+// 53 { 70 certificate, 71 not compressed, FE }.
+bool sim_piv_load_9a(struct sim_piv_options *options, const char *path)
+{
+    static uint8_t object[8192];
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(object + 8, 1, sizeof object - 13, f) : 0, all = n + 9;
+    if (f) fclose(f);
+    if (n < 256) return false;
+    const uint8_t head[] = { 0x53, 0x82, (uint8_t)(all >> 8), (uint8_t)all, 0x70, 0x82,
+                             (uint8_t)(n >> 8), (uint8_t)n };
+    memcpy(object, head, sizeof head);
+    memcpy(object + 8 + n, "\x71\x01\x00\xfe", 5);
+    options->object = object;
+    options->object_len = n + 13;
+    options->object_tag = 0x5fc105;
+    return true;
 }
 
 const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len)

@@ -80,6 +80,9 @@ unsigned sim_piv_signatures(const struct sim_card *card);
 int sim_piv_tries(const struct sim_card *card);
 int sim_piv_puk_tries(const struct sim_card *card);
 
+// 9A's certificate is the one in a file, DER. false: there is none.
+bool sim_piv_load_9a(struct sim_piv_options *options, const char *path);
+
 // The public key's certificate, DER, to check against.
 const uint8_t *sim_piv_certificate(enum sim_key key, size_t *len);
 
